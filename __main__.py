@@ -1,0 +1,29 @@
+"""One environment: what its stack file says, worked out, then made. See README.md."""
+
+import os
+from pathlib import Path
+
+import pulumi
+
+from components.credentials import CredentialsError, require_credentials
+from components.environment import Environment
+from components.other_stacks import read_exports
+from components.plan import foreign_stacks, plan
+from components.settings import SettingsError, read_settings
+from components.stack_file import stack_config
+from resources.app_files import app_digest
+
+stack = pulumi.get_stack()
+try:
+    require_credentials(os.environ)
+    settings = read_settings(stack_config(), stack)
+    digest = app_digest(Path(settings.app.path)) if settings.app else None
+    topology = plan(settings, stack, read_exports(foreign_stacks(settings, stack)), digest)
+except (CredentialsError, SettingsError) as error:
+    raise pulumi.RunError(str(error)) from None
+
+environment = Environment(stack, topology)
+pulumi.export("projects", {"neon": environment.neon_project, "vercel": environment.vercel_project})
+pulumi.export("branches", {name: branch.branch.id for name, branch in environment.branches.items()})
+pulumi.export("served", environment.cutover.served)
+pulumi.export("domain", environment.cutover.domain)

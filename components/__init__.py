@@ -1,0 +1,1 @@
+"""The program: settings -> plan -> topology -> deploy. Reads top to bottom in that order; see docs/strategies.md."""

@@ -1,0 +1,125 @@
+"""From topology to resources: the one place that says what waits for what.
+
+The graph is the same for every strategy, and every name in it comes from the domain: changing strategy renames,
+replaces and deletes nothing.
+"""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_neon as neon
+
+from components import neon as neon_side
+from components import vercel as vercel_side
+from components.topology import BranchPlan, DefaultBranch, ExistingProjects, ForeignBranch, OwnBranch, Topology
+from resources.cutover import Cutover
+from resources.deployment import Deployment
+from resources.probe import Health
+from resources.ready import Ready
+
+
+class Environment(pulumi.ComponentResource):
+    """One environment: its branches, and the pointer to the one that it serves."""
+
+    def __init__(self, name: str, topology: Topology, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make what the topology says, in the order Branch -> Ready -> Deployment -> Cutover -> variables."""
+        super().__init__("environments:index:Environment", name, None, opts)
+        self._topology = topology
+        self.neon_project, self.vercel_project, self._default_branch = self._projects()
+        self.branches: dict[str, neon_side.Branch] = {}
+        for branch in topology.branches:
+            self.branches[branch.name] = self._branch(branch)
+        self._served = self.branches[topology.served]
+        ready = self._ready()
+        deployment = self._deployment(ready)
+        self.cutover = self._cutover(ready, deployment)
+        self._variables()
+        self.register_outputs({})
+
+    def _projects(self) -> tuple[pulumi.Input[str], pulumi.Input[str], pulumi.Input[str] | None]:
+        projects = self._topology.projects
+        if isinstance(projects, ExistingProjects):
+            return projects.neon, projects.vercel, None
+        made = neon_side.make_project(projects, self)
+        return made.id, vercel_side.make_project(projects, self).id, made.default_branch_id
+
+    def _branch(self, plan: BranchPlan) -> neon_side.Branch:
+        stack = self._topology.stack
+        parent: pulumi.Input[str | None]
+        match plan.parent:
+            case OwnBranch(name):
+                parent = self.branches[name].branch.id
+            case ForeignBranch(stack, name, id):
+                parent = id
+            case DefaultBranch():
+                name, parent = "the default branch", self._default()
+        args = neon_side.BranchArgs(
+            project=self.neon_project,
+            parent=parent,
+            parent_stack=stack,
+            parent_name=name,
+            plan=plan,
+            database=self._topology.database,
+            owner=self._topology.owner,
+            role=self._topology.app_role,
+        )
+        return neon_side.Branch(plan.name, args, pulumi.ResourceOptions(parent=self))
+
+    def _default(self) -> pulumi.Input[str]:
+        return self._default_branch or neon.get_project_output(id=self.neon_project).default_branch_id
+
+    def _ready(self) -> Ready:
+        access = self._served.access
+        return Ready(
+            "served",
+            project=self.neon_project,
+            branch=self._served.branch.id,
+            endpoint=self._served.endpoint.id,
+            pooled_url=access.pooled_url,
+            direct_url=access.direct_url,
+            fingerprint=access.fingerprint,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _deployment(self, ready: Ready) -> Deployment | None:
+        app, access = self._topology.app, self._served.access
+        if app is None:
+            return None
+        return Deployment(
+            "served",
+            project=self.vercel_project,
+            path=app.path,
+            digest=app.digest,
+            branch=self._served.branch.id,
+            pooled_url=access.pooled_url,
+            direct_url=access.direct_url,
+            fingerprint=access.fingerprint,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[ready]),
+        )
+
+    def _cutover(self, ready: Ready, deployment: Deployment | None) -> Cutover:
+        app, access = self._topology.app, self._served.access
+        return Cutover(
+            "served",
+            vercel=self.vercel_project,
+            served_name=self._topology.served,
+            branch=self._served.branch.id,
+            fingerprint=access.fingerprint,
+            baseline=access.baseline,
+            deployment=deployment.deployment if deployment else "",
+            deployment_url=deployment.url if deployment else "",
+            health=Health(app.health_path, app.health_status) if app else Health("", 0),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[ready], protect=True),
+        )
+
+    def _variables(self) -> None:
+        access, topology = self._served.access, self._topology
+        for key, value in (("DATABASE_URL", access.pooled_url), ("DATABASE_URL_UNPOOLED", access.direct_url)):
+            vercel_side.make_variable(
+                key,
+                value,
+                project=self.vercel_project,
+                targets=topology.vercel_targets,
+                sensitive=topology.sensitive,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[self.cutover]),
+            )

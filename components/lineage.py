@@ -1,0 +1,55 @@
+"""The branches of one environment as a graph: who is cloned from whom, parents first, and what can't be."""
+
+from __future__ import annotations
+
+from components.settings import Problem, Settings
+
+
+def lineage_problems(settings: Settings, stack: str) -> list[Problem]:
+    """Return every branch whose source can't be: none given, itself, unknown, or in a circle."""
+    return [problem for name in settings.branches if (problem := _problem(settings, name, stack))]
+
+
+def own_parent(settings: Settings, name: str, stack: str) -> str | None:
+    """Return the branch of this same stack that `name` is cloned from, or None."""
+    source = settings.branches[name].source
+    return source.branch if source and source.stack in (None, stack) else None
+
+
+def parents_first(settings: Settings, stack: str) -> list[str]:
+    """Return the branches' names so that each comes after the one that it is cloned from."""
+    ordered: list[str] = []
+    for name in settings.branches:
+        way: list[str] = []
+        current: str | None = name
+        while current is not None and current not in ordered:
+            way.append(current)
+            current = own_parent(settings, current, stack)
+        ordered.extend(reversed(way))
+    return ordered
+
+
+def _problem(settings: Settings, name: str, stack: str) -> Problem | None:
+    path = f"environments:branches.{name}.from"
+    parent = own_parent(settings, name, stack)
+    if settings.branches[name].source is None and settings.target == "production":
+        return Problem(
+            path, "", "a production branch says what it is cloned from", "Add from: {stack: dev, branch: dev}"
+        )
+    if parent == name:
+        return Problem(path, repr(name), "a branch can't be cloned from itself", "Name another branch")
+    if parent is not None and parent not in settings.branches:
+        known = ", ".join(other for other in settings.branches if other != name) or "none yet"
+        return Problem(path, repr(parent), f"{stack} has no such branch", f"Use one of {stack}'s branches: {known}")
+    if circle := _circle(settings, name, stack):
+        return Problem(path, repr(parent), f"the branches {' -> '.join(circle)} are cloned in a circle", "Break it")
+    return None
+
+
+def _circle(settings: Settings, name: str, stack: str) -> list[str]:
+    """Return the way from `name` back to itself; told once, at the branch whose name sorts first."""
+    way, current = [name], own_parent(settings, name, stack)
+    while current in settings.branches and current not in way:
+        way.append(current)
+        current = own_parent(settings, current, stack)
+    return [*way, name] if current == name and len(way) > 1 and name == min(way) else []

@@ -1,0 +1,98 @@
+"""Neon's side of an environment: its project, and each owned branch with its compute and its credentials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_neon as neon
+
+from components.topology import BranchPlan, Compute, NewProjects
+from resources.access import Access
+from resources.origin import Origin
+
+_NEVER = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchArgs:
+    """What one branch is made from."""
+
+    project: pulumi.Input[str]
+    parent: pulumi.Input[str | None]
+    parent_stack: str
+    parent_name: str
+    plan: BranchPlan
+    database: str
+    owner: str
+    role: str
+
+
+class Branch(pulumi.ComponentResource):
+    """One owned branch: where it comes from, its rows, its compute and its app's login."""
+
+    def __init__(self, name: str, args: BranchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the branch; nothing in it is replaced or deleted by any edit but dropping it."""
+        super().__init__("environments:neon:Branch", name, None, opts)
+        timestamp, lsn = args.plan.at
+        origin = Origin(
+            name,
+            project=args.project,
+            stack=args.parent_stack,
+            branch=args.parent_name,
+            at=str(timestamp or lsn or ""),
+            parent=args.parent,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.branch = neon.Branch(
+            name,
+            project_id=args.project,
+            name=name,
+            parent_id=args.parent,
+            parent_timestamp=timestamp,
+            parent_lsn=lsn,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=True,
+                depends_on=[origin],
+                ignore_changes=["parentId", "parentLsn", "parentTimestamp"],
+            ),
+        )
+        self.endpoint = _endpoint(name, args.project, self.branch.id, args.plan.compute, self)
+        self.access = Access(
+            name,
+            project=args.project,
+            branch=self.branch.id,
+            endpoint=self.endpoint.id,
+            database=args.database,
+            owner=args.owner,
+            role=args.role,
+            opts=pulumi.ResourceOptions(parent=self, protect=True),
+        )
+        self.register_outputs({})
+
+
+def make_project(plan: NewProjects, parent: pulumi.Resource) -> neon.Project:
+    """Make the Neon project; its default branch stays as Neon makes it, since naming it could replace the project."""
+    return neon.Project(
+        plan.name,
+        name=plan.name,
+        region_id=plan.region,
+        pg_version=plan.postgres,
+        opts=pulumi.ResourceOptions(parent=parent, protect=True, retain_on_delete=True),
+    )
+
+
+def _endpoint(
+    name: str, project: pulumi.Input[str], branch: pulumi.Input[str], compute: Compute, parent: pulumi.Resource
+) -> neon.Endpoint:
+    return neon.Endpoint(
+        name,
+        project_id=project,
+        branch_id=branch,
+        type="read_write",
+        autoscaling_limit_min_cu=compute.min_cu,
+        autoscaling_limit_max_cu=compute.max_cu,
+        suspend_timeout_seconds=compute.suspend_seconds,
+        opts=pulumi.ResourceOptions(parent=parent, protect=True),
+    )

@@ -1,0 +1,31 @@
+"""What a stack file may say: the models, the forms that Pulumi gives values, and errors that name the remedy."""
+
+from components.settings.errors import Problem, SettingsError
+from components.settings.model import (
+    AppSettings,
+    BranchSettings,
+    ComputeSettings,
+    DatabaseSettings,
+    HealthSettings,
+    ProjectSettings,
+    Settings,
+    Source,
+)
+from components.settings.read import read_settings
+from components.settings.strategy import CloneAndPromote, Strategy
+
+__all__ = [
+    "AppSettings",
+    "BranchSettings",
+    "CloneAndPromote",
+    "ComputeSettings",
+    "DatabaseSettings",
+    "HealthSettings",
+    "Problem",
+    "ProjectSettings",
+    "Settings",
+    "SettingsError",
+    "Source",
+    "Strategy",
+    "read_settings",
+]

@@ -1,0 +1,108 @@
+"""What must exist for one environment: frozen values, worked out before anything is made. No Pulumi here.
+
+The graph that `components.environment` makes of it is the same for every strategy:
+
+    Origin -> Branch -> Endpoint -> Access   (per owned branch)
+    Access of the served branch -> Ready -> Deployment (staged) -> Cutover -> env vars
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class DefaultBranch:
+    """The parent is the Neon project's default branch."""
+
+
+@dataclass(frozen=True)
+class OwnBranch:
+    """The parent is another branch of this environment."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ForeignBranch:
+    """The parent belongs to another stack; `id` is None while that stack exports no such branch."""
+
+    stack: str
+    name: str
+    id: str | None
+
+
+Parent = DefaultBranch | OwnBranch | ForeignBranch
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A compute's size in CU, and the idle seconds after which it suspends (-1: never)."""
+
+    min_cu: float
+    max_cu: float
+    suspend_seconds: int
+
+
+@dataclass(frozen=True)
+class BranchPlan:
+    """One branch that the environment owns; `at` is (unix seconds, LSN), at most one of them set."""
+
+    name: str
+    parent: Parent
+    at: tuple[int | None, str | None]
+    compute: Compute
+
+
+@dataclass(frozen=True)
+class NewProjects:
+    """The Neon and the Vercel project are made by this stack."""
+
+    name: str
+    region: str
+    postgres: int
+
+
+@dataclass(frozen=True)
+class ExistingProjects:
+    """Both projects exist already: adopted by id, or made by another stack."""
+
+    neon: str
+    vercel: str
+
+
+@dataclass(frozen=True)
+class AppPlan:
+    """The app to deploy: a folder below the program's, the digest of its files, and its health check."""
+
+    path: str
+    digest: str
+    health_path: str
+    health_status: int
+
+
+@dataclass(frozen=True)
+class Topology:
+    """One environment, whole."""
+
+    stack: str
+    vercel_targets: tuple[str, ...]
+    sensitive: bool
+    projects: NewProjects | ExistingProjects
+    branches: tuple[BranchPlan, ...]
+    served: str
+    strategy: str
+    database: str
+    owner: str
+    app_role: str
+    app: AppPlan | None
+
+
+@dataclass(frozen=True)
+class StackExports:
+    """What another environment tells of itself in its stack outputs."""
+
+    neon: str | None = None
+    vercel: str | None = None
+    branches: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,40 @@
+"""Vercel's side of an environment: its project, and the variables that name the served database."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumiverse_vercel as vercel
+
+from components.topology import NewProjects
+
+
+def make_project(plan: NewProjects, parent: pulumi.Resource) -> vercel.Project:
+    """Make the Vercel project, with production deployments staged until they are promoted."""
+    return vercel.Project(
+        plan.name,
+        name=plan.name,
+        auto_assign_custom_domains=False,
+        opts=pulumi.ResourceOptions(parent=parent, protect=True, retain_on_delete=True),
+    )
+
+
+def make_variable(  # noqa: PLR0913 - a variable has this many parts
+    key: str,
+    value: pulumi.Input[str],
+    *,
+    project: pulumi.Input[str],
+    targets: tuple[str, ...],
+    sensitive: bool,
+    opts: pulumi.ResourceOptions,
+) -> vercel.ProjectEnvironmentVariable:
+    """Make one variable; a replaced one goes before its successor comes, since Vercel takes no second of a name."""
+    first = pulumi.ResourceOptions(delete_before_replace=True, protect=True)
+    return vercel.ProjectEnvironmentVariable(
+        key,
+        project_id=project,
+        key=key,
+        value=value,
+        targets=list(targets),
+        sensitive=sensitive,
+        opts=pulumi.ResourceOptions.merge(first, opts),
+    )

@@ -1,0 +1,105 @@
+"""Which creates were cut short, and which of them were carried out all the same: found by parent and name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from resources.http import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from resources.neon_api import Neon
+    from resources.vercel_api import Vercel
+
+
+class AmbiguousError(Exception):
+    """More than one thing could be the one whose making was cut short."""
+
+
+@dataclass(frozen=True)
+class PendingCreate:
+    """A create that the engine started and did not see the end of."""
+
+    urn: str
+    type: str
+    inputs: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The resource's name in the program."""
+        return self.urn.rsplit("::", 1)[1]
+
+
+def pending_creates(checkpoint: Mapping[str, Any]) -> list[PendingCreate]:
+    """Return the creates that an exported stack says are under way."""
+    operations = checkpoint["deployment"].get("pending_operations") or []
+    return [
+        PendingCreate(found["resource"]["urn"], found["resource"]["type"], found["resource"].get("inputs", {}))
+        for found in operations
+        if found["type"] == "creating"
+    ]
+
+
+def made(create: PendingCreate, neon: Neon, vercel: Vercel) -> str | None:
+    """Return the import id of what `create` made, or None if it made nothing.
+
+    Our own resources take over what they find when they are made again, so for them the answer is always None.
+    Raises AmbiguousError where two things fit.
+    """
+    inputs = create.inputs
+    match create.type:
+        case "neon:index/project:Project":
+            return _only([project["id"] for project in neon.projects(inputs["name"])], create)
+        case "neon:index/branch:Branch":
+            return _prefixed(inputs["projectId"], _branch(neon, create), create)
+        case "neon:index/endpoint:Endpoint":
+            computes = neon.endpoints(inputs["projectId"], inputs["branchId"])
+            return _prefixed(inputs["projectId"], [found["id"] for found in computes], create)
+        case "vercel:index/project:Project":
+            return _vercel_project(vercel, inputs["name"])
+        case "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable":
+            return _prefixed(inputs["projectId"], _variable(vercel, inputs), create)
+        case _:
+            return None
+
+
+def _branch(neon: Neon, create: PendingCreate) -> list[str]:
+    inputs = create.inputs
+    return [
+        found["id"]
+        for found in neon.branches(inputs["projectId"])
+        if found["name"] == inputs["name"] and inputs.get("parentId") in (None, found.get("parent_id"))
+    ]
+
+
+def _variable(vercel: Vercel, inputs: Mapping[str, Any]) -> list[str]:
+    return [
+        found["id"]
+        for found in vercel.variables(inputs["projectId"])
+        if found["key"] == inputs["key"]
+        and set(found["target"]) & set(inputs["targets"])
+        and found.get("gitBranch") == inputs.get("gitBranch")
+    ]
+
+
+def _vercel_project(vercel: Vercel, name: str) -> str | None:
+    try:
+        return str(vercel.project(name)["id"])
+    except NotFoundError:
+        return None
+
+
+def _prefixed(project: str, found: list[str], create: PendingCreate) -> str | None:
+    only = _only(found, create)
+    return f"{project}/{only}" if only else None
+
+
+def _only(found: list[str], create: PendingCreate) -> str | None:
+    if len(found) > 1:
+        raise AmbiguousError(
+            f"{create.name} ({create.type}) was cut short while it was made, and {len(found)} fit it: "
+            f"{', '.join(found)}. Delete the ones that nothing uses, then run this again"
+        )
+    return found[0] if found else None

@@ -1,0 +1,130 @@
+"""Access: a branch's own credentials, so that a copy does not open with the passwords of what it was copied from.
+
+Neon copies roles and passwords along with the rows. On its first connection this resource notes the branch's baseline
+(the first transaction id that is the branch's own), then has Neon reset the owner's password, shuts out every other
+login that came along, and makes the environment's app role.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import psycopg
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+
+from resources import app_role
+from resources.http import NotFoundError
+from resources.neon_api import Address, Neon
+from resources.postgres import Connection, connected, fingerprint, password_of, with_login
+
+_INPUTS = ("project", "branch", "endpoint", "database", "owner", "role")
+_PASSWORD_BYTES = 32
+
+
+class AccessProvider(ResourceProvider):
+    """Makes a branch's credentials; making them again gives new ones to the same roles."""
+
+    serialize_as_secret_always = False
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Make the credentials; safe to repeat after a create that was cut short."""
+        with Neon() as neon:
+            address = _address(props)
+            with connected(neon.uri(address, pooled=False)) as connection:
+                baseline = app_role.baseline(connection)
+            neon.reset_password(address.project, address.branch, address.owner)
+            with connected(neon.uri(address, pooled=False)) as connection:
+                shut_out = _shut_out(neon, connection, address, props["role"])
+                password = _make(connection, address, props["role"])
+            outs = props | _urls(neon, address, props["role"], password)
+        return CreateResult(props["branch"], outs | {"baseline": baseline, "shut_out": shut_out})
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Another compute, database or role needs new URLs; nothing replaces the credentials of a branch."""
+        return DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in _INPUTS))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Write the URLs anew; the password stays unless the role changed. The baseline is kept for ever."""
+        address, role = _address(_news), _news["role"]
+        password = password_of(_olds["direct_url"]) if _olds["role"] == role else None
+        with Neon() as neon:
+            with connected(neon.uri(address, pooled=False)) as connection:
+                password = _make(connection, address, role, password)
+            outs = _news | _urls(neon, address, role, password)
+        return UpdateResult(outs | {key: _olds[key] for key in ("baseline", "shut_out")})
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Keep what is known while the branch is there; a branch that is gone takes its credentials along."""
+        try:
+            with Neon() as neon:
+                neon.branch(props["project"], props["branch"])
+        except NotFoundError:
+            return ReadResult("", {})
+        return ReadResult(id_, props)
+
+
+class Access(Resource, module="environments", name="Access"):
+    """The app's own login on one branch. Deleting it leaves the roles, which go with the branch."""
+
+    pooled_url: pulumi.Output[str]
+    direct_url: pulumi.Output[str]
+    fingerprint: pulumi.Output[str]
+    baseline: pulumi.Output[str]
+
+    def __init__(  # noqa: PLR0913 - an address has this many parts
+        self,
+        name: str,
+        *,
+        project: pulumi.Input[str],
+        branch: pulumi.Input[str],
+        endpoint: pulumi.Input[str],
+        database: str,
+        owner: str,
+        role: str,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Make `role` on `branch`, reached over its compute `endpoint`; `owner` is the role that owns `database`."""
+        props = {
+            "project": project,
+            "branch": branch,
+            "endpoint": endpoint,
+            "database": database,
+            "owner": owner,
+            "role": role,
+            "pooled_url": None,
+            "direct_url": None,
+            "fingerprint": None,
+            "baseline": None,
+            "shut_out": None,
+        }
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url"])
+        super().__init__(AccessProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
+
+
+def _address(props: dict[str, Any]) -> Address:
+    return Address(*(props[key] for key in ("project", "branch", "endpoint", "database", "owner")))
+
+
+def _make(connection: Connection, address: Address, role: str, password: str | None = None) -> str:
+    password = password or secrets.token_urlsafe(_PASSWORD_BYTES)
+    app_role.make_role(connection, role, password)
+    app_role.grant_rows(connection, role, address.database, address.owner)
+    return password
+
+
+def _shut_out(neon: Neon, connection: Connection, address: Address, role: str) -> list[str]:
+    """Close every login that came with the copy: by SQL, or by a password that nobody knows."""
+    names = app_role.other_logins(connection, address.owner, role)
+    for name in names:
+        try:
+            app_role.forbid_login(connection, name)
+        except psycopg.errors.InsufficientPrivilege:
+            neon.reset_password(address.project, address.branch, name)
+    return names
+
+
+def _urls(neon: Neon, address: Address, role: str, password: str) -> dict[str, str]:
+    pooled, direct = (with_login(neon.uri(address, pooled=pooled), role, password) for pooled in (True, False))
+    return {"pooled_url": pooled, "direct_url": direct, "fingerprint": fingerprint(direct)}

@@ -1,0 +1,88 @@
+"""The SQL of an app's own role: what it may do, whom it replaces, and when its branch began.
+
+Roles made through Neon's API join `neon_superuser`, which may write everything; these are made by SQL and may read and
+write rows, nothing else. Neon's control plane refuses a pre-hashed password ("Neon only supports being given plaintext
+passwords"), so the password is sent as a bound value over the connection and never stands in a statement's text.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from resources.postgres import Connection
+
+_SYSTEM_ROLES = ("cloud_admin", "neon_superuser", "neon_service", "web_access", "authenticator", "anonymous")
+
+_MAKE_ROLE = """
+DO $$
+DECLARE
+    name text := current_setting('environments.role');
+    verb text := CASE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN 'ALTER' ELSE 'CREATE' END;
+BEGIN
+    EXECUTE format('%s ROLE %I LOGIN PASSWORD %L', verb, name, current_setting('environments.password'));
+END $$
+"""
+
+_SCHEMAS = """
+SELECT nspname FROM pg_namespace
+WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'drizzle', 'neon', 'neon_migration')
+ORDER BY nspname
+"""
+
+_OTHER_LOGINS = """
+SELECT rolname FROM pg_roles
+WHERE rolcanlogin AND NOT rolsuper AND rolname NOT LIKE 'pg\\_%' AND rolname <> ALL(%s)
+ORDER BY rolname
+"""
+
+
+def baseline(connection: Connection) -> str:
+    """Return the first transaction id (64 bits, in decimal) that no transaction on this branch has used yet."""
+    row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
+    if row is None:
+        raise AssertionError("a SELECT without FROM returns a row")
+    return str(row[0])
+
+
+def make_role(connection: Connection, role: str, password: str) -> None:
+    """Create `role` with `password`, or give it that password if it is there already."""
+    with connection.transaction():
+        connection.execute(
+            "SELECT set_config('environments.role', %s, true), set_config('environments.password', %s, true)",
+            (role, password),
+        )
+        connection.execute(_MAKE_ROLE)
+
+
+def grant_rows(connection: Connection, role: str, database: str, owner: str) -> None:
+    """Let `role` read and write the rows of every table that is there, and of every one that `owner` makes later."""
+    app, made_by = sql.Identifier(role), sql.Identifier(owner)
+    statements = [sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), app)]
+    for (schema,) in connection.execute(_SCHEMAS).fetchall():
+        inside = sql.Identifier(schema)
+        statements += [
+            sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(inside, app),
+            sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {}").format(inside, app),
+            sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {} TO {}").format(inside, app),
+        ]
+    for privileges in (
+        "SELECT, INSERT, UPDATE, DELETE ON TABLES",
+        "USAGE, SELECT ON SEQUENCES",
+        "USAGE ON SCHEMAS",
+    ):
+        grant = sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT " + privileges + " TO {}")
+        statements.append(grant.format(made_by, app))
+    with connection.transaction():
+        for statement in statements:
+            connection.execute(statement)
+
+
+def other_logins(connection: Connection, owner: str, role: str) -> list[str]:
+    """Return the roles that came along with the copy and can log in with the source's passwords."""
+    rows = connection.execute(_OTHER_LOGINS, ([owner, role, *_SYSTEM_ROLES],)).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def forbid_login(connection: Connection, role: str) -> None:
+    """Take `role`'s right to log in; psycopg.errors.InsufficientPrivilege says that it isn't ours to take."""
+    connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(role)))

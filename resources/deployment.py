@@ -1,0 +1,134 @@
+"""Deployment: the app, built with one database in its environment, staged beside production until the cutover.
+
+Not the provider's resource: that one builds again on a rollback, waits without end for a domain that a staged
+deployment never gets, and forgets a build that failed. A deployment captures its variables when it is made, so which database it
+uses never changes; this resource remembers what it built for which branch and picks the right one:
+
+- the pointer moves to a branch that was served before with the same credentials: that deployment, nothing is built;
+- the app or the credentials changed: a new build;
+- a branch without a deployment: a new build.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from resources.app_files import app_digest, app_files
+from resources.http import NotFoundError
+from resources.vercel_api import DeploymentFailedError, Vercel
+
+_KEPT = 50
+"""Deployments remembered; the oldest are forgotten here, not deleted at Vercel."""
+
+
+class DeploymentProvider(ResourceProvider):
+    """Builds, or finds what was built; never deletes a deployment, since each is a way back."""
+
+    serialize_as_secret_always = False
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Build the first deployment; a create that was cut short is found by its marks and taken over."""
+        return CreateResult("deployment", _deploy(props, [], moved=True))
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Another branch, other credentials or another app."""
+        return DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in ("branch", "fingerprint", "digest")))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Pick or build the deployment for what is served next."""
+        return UpdateResult(_deploy(_news, _olds["built"], moved=_olds["branch"] != _news["branch"]))
+
+
+class Deployment(Resource, module="environments", name="Deployment"):
+    """The deployment that the served branch's domain is to lead to."""
+
+    deployment: pulumi.Output[str]
+    url: pulumi.Output[str]
+
+    def __init__(  # noqa: PLR0913 - a deployment has this many parts
+        self,
+        name: str,
+        *,
+        project: pulumi.Input[str],
+        path: str,
+        digest: str,
+        branch: pulumi.Input[str],
+        pooled_url: pulumi.Input[str],
+        direct_url: pulumi.Input[str],
+        fingerprint: pulumi.Input[str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Deploy the app at `path` with the URLs of `branch`; `fingerprint` tells when the credentials change."""
+        props = {
+            "project": project,
+            "path": path,
+            "digest": digest,
+            "branch": branch,
+            "pooled_url": pooled_url,
+            "direct_url": direct_url,
+            "fingerprint": fingerprint,
+            "deployment": None,
+            "url": None,
+            "built": None,
+        }
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url"])
+        super().__init__(DeploymentProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
+
+
+def _deploy(props: dict[str, Any], built: list[dict[str, str]], *, moved: bool) -> dict[str, Any]:
+    with Vercel() as vercel:
+        staged = not vercel.project(props["project"]).get("autoAssignCustomDomains", True)
+        if not staged:
+            raise DeploymentFailedError(
+                f"Vercel project {props['project']} gives every production deployment its domains at once, before it "
+                "is checked: turn off Auto-assign Custom Production Domains in its settings, then run pulumi up again"
+            )
+        marks = {key: props[key] for key in ("branch", "fingerprint", "digest")}
+        found = _alive(vercel, [entry for entry in reversed(built) if _fits(entry, marks, moved=moved)], moved=moved)
+        deployment = found or _adopted(vercel, props["project"], marks) or _built(vercel, props, marks)
+        url = vercel.wait_until_built(deployment)["url"]
+    others = [entry for entry in built if entry["deployment"] != deployment]
+    entry = next((entry for entry in built if entry["deployment"] == deployment), marks | {"deployment": deployment})
+    return props | {"deployment": deployment, "url": url, "built": [*others, entry][-_KEPT:]}
+
+
+def _fits(entry: dict[str, str], marks: dict[str, str], *, moved: bool) -> bool:
+    """Tell whether a deployment may serve: a returning branch takes what served it, whatever the app is now."""
+    same = entry["branch"] == marks["branch"] and entry["fingerprint"] == marks["fingerprint"]
+    return same and (moved or entry["digest"] == marks["digest"])
+
+
+def _alive(vercel: Vercel, entries: list[dict[str, str]], *, moved: bool) -> str | None:
+    """Return the newest of `entries` that is still there; on a move only one that has served visitors."""
+    for entry in entries:
+        try:
+            found = vercel.deployment(entry["deployment"])
+        except NotFoundError:
+            continue
+        if found["readyState"] == "READY" and (not moved or found.get("readySubstate") == "PROMOTED"):
+            return entry["deployment"]
+    return None
+
+
+def _adopted(vercel: Vercel, project: str, marks: dict[str, str]) -> str | None:
+    """Return a deployment that bears these marks: one whose making was cut short before it was written down."""
+    for found in vercel.deployments(project, _meta(marks)):
+        if found.get("readyState", found.get("state")) in ("QUEUED", "INITIALIZING", "BUILDING", "READY"):
+            return str(found["uid"])
+    return None
+
+
+def _built(vercel: Vercel, props: dict[str, Any], marks: dict[str, str]) -> str:
+    folder = Path(props["path"])
+    if app_digest(folder) != props["digest"]:
+        raise DeploymentFailedError(f"the files in {folder} changed while this ran: run pulumi up again")
+    env = {"DATABASE_URL": props["pooled_url"], "DATABASE_URL_UNPOOLED": props["direct_url"]}
+    return vercel.deploy(props["project"], app_files(folder), env, _meta(marks))
+
+
+def _meta(marks: dict[str, str]) -> dict[str, str]:
+    return {"neonBranch": marks["branch"], "credentials": marks["fingerprint"], "app": marks["digest"]}

@@ -1,0 +1,109 @@
+"""One way to ask a JSON API: bounded retries where a repeat is safe, and errors that carry no secret.
+
+ApiError            the API said no: status, code and its message
+  └─ NotFoundError  the thing asked for isn't there
+ApiUnreachableError no answer at all
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Self
+
+import httpx
+
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_TRIES = 6
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 5.0
+_REFUSED_UNDONE = frozenset({423, 429, 503})
+"""Answers that say that nothing was done, so that even a POST may be sent again."""
+
+
+class ApiError(Exception):
+    """The API answered with an error."""
+
+    def __init__(self, service: str, request: str, status: int, code: str, message: str) -> None:
+        """Name the service, the request without its query, and what was answered."""
+        super().__init__(f"{service} answered {status} {code} to {request}: {message}".replace("  ", " "))
+        self.status, self.code, self.message = status, code, message
+
+
+class NotFoundError(ApiError):
+    """What was asked for isn't there."""
+
+
+class ApiUnreachableError(Exception):
+    """The API gave no answer."""
+
+
+class JsonApi:
+    """A JSON API behind a bearer token. `service` is its name in errors."""
+
+    def __init__(self, service: str, base_url: str, token: str, params: dict[str, str] | None = None) -> None:
+        """Open a connection pool; nothing is sent yet."""
+        self._service = service
+        self._http = httpx.Client(
+            base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT, params=params
+        )
+
+    def __enter__(self) -> Self:
+        """Use the pool for one block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the pool."""
+        self._http.close()
+
+    def call(  # noqa: PLR0913 - one request has this many parts
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        json: Any = None,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        """Send one request and return the decoded answer.
+
+        A request is repeated where the answer says that nothing was done (423, 429, 503), for up to about 10 s.
+        A lost connection is repeated for GET only. Raises ApiError, NotFoundError or ApiUnreachableError.
+        """
+        request = f"{method} {path}"
+        pause = _FIRST_PAUSE
+        for left in reversed(range(_TRIES)):
+            try:
+                answer = self._http.request(method, path, params=query, json=json, content=content, headers=headers)
+            except httpx.TransportError as error:
+                if left and (method == "GET" or isinstance(error, httpx.ConnectError)):
+                    time.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    continue
+                message = f"{self._service} could not be reached for {request}: {type(error).__name__}"
+                raise ApiUnreachableError(message) from None
+            if answer.status_code in _REFUSED_UNDONE and left:
+                time.sleep(_retry_after(answer) or pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            return self._decoded(request, answer)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _decoded(self, request: str, answer: httpx.Response) -> Any:
+        try:
+            body = answer.json() if answer.content else {}
+        except ValueError:
+            body = {}
+        if answer.is_success:
+            return body
+        told = body.get("error", body) if isinstance(body, dict) else {}
+        code, message = str(told.get("code", "")), str(told.get("message", "no message"))
+        kind = NotFoundError if answer.status_code == httpx.codes.NOT_FOUND else ApiError
+        raise kind(self._service, request, answer.status_code, code, message)
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    try:
+        return min(float(answer.headers["retry-after"]), _LONGEST_PAUSE)
+    except (KeyError, ValueError):
+        return None

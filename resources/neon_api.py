@@ -1,0 +1,101 @@
+"""Neon's API v2, as far as our own resources need what the provider doesn't offer (see docs/operating.md)."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from resources.http import JsonApi
+
+DEFAULT_URL = "https://console.neon.tech/api/v2"
+_POLL = 0.1
+_OPERATION_DEADLINE = 120.0
+
+
+class OperationFailedError(Exception):
+    """Neon accepted a request and then failed to carry it out."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a database is: ids of project, branch and endpoint, names of the database and of the role that owns it."""
+
+    project: str
+    branch: str
+    endpoint: str
+    database: str
+    owner: str
+
+
+class Neon(JsonApi):
+    """A client for `NEON_API_HOST` (default: Neon's own) with the key in `NEON_API_KEY`."""
+
+    def __init__(self) -> None:
+        """Read address and key from the environment."""
+        super().__init__("Neon", os.environ.get("NEON_API_HOST", DEFAULT_URL), os.environ["NEON_API_KEY"])
+
+    def projects(self, name: str) -> list[dict[str, Any]]:
+        """Return the projects called exactly `name`."""
+        found = self.call("GET", "/projects", query={"search": name, "limit": "100"})["projects"]
+        return [project for project in found if project["name"] == name]
+
+    def branch(self, project: str, branch: str) -> dict[str, Any]:
+        """Return one branch; NotFoundError if it isn't there."""
+        found: dict[str, Any] = self.call("GET", f"/projects/{project}/branches/{branch}")["branch"]
+        return found
+
+    def branches(self, project: str) -> list[dict[str, Any]]:
+        """Return every branch of a project, over all pages."""
+        found: list[dict[str, Any]] = []
+        query = {"limit": "100"}
+        while True:
+            page = self.call("GET", f"/projects/{project}/branches", query=query)
+            found += page["branches"]
+            cursor = page.get("pagination", {}).get("next")
+            if not cursor or not page["branches"]:
+                return found
+            query["cursor"] = cursor
+
+    def endpoints(self, project: str, branch: str) -> list[dict[str, Any]]:
+        """Return the computes of one branch."""
+        found: list[dict[str, Any]] = self.call("GET", f"/projects/{project}/branches/{branch}/endpoints")["endpoints"]
+        return found
+
+    def uri(self, address: Address, *, pooled: bool) -> str:
+        """Return the URL of one database for its owner, with the password in it: a secret."""
+        query = {
+            "branch_id": address.branch,
+            "endpoint_id": address.endpoint,
+            "database_name": address.database,
+            "role_name": address.owner,
+            "pooled": str(pooled).lower(),
+        }
+        uri: str = self.call("GET", f"/projects/{address.project}/connection_uri", query=query)["uri"]
+        if not httpx.URL(uri).password:
+            raise OperationFailedError(f"Neon gave no password for {address.owner} on {address.branch}")
+        return uri
+
+    def reset_password(self, project: str, branch: str, role: str) -> None:
+        """Give `role` a new password on this branch alone, and wait until it holds."""
+        self._done(project, self.call("POST", f"/projects/{project}/branches/{branch}/roles/{role}/reset_password"))
+
+    def _done(self, project: str, answer: dict[str, Any]) -> None:
+        """Wait for the operations of an answer.
+
+        Raises OperationFailedError for one that failed (the provider takes it for done), or is still running after
+        120 s (the provider waits without end).
+        """
+        deadline = time.monotonic() + _OPERATION_DEADLINE
+        for operation in answer.get("operations", []):
+            status = operation["status"]
+            while status in ("running", "scheduling"):
+                if time.monotonic() > deadline:
+                    raise OperationFailedError(f"Neon's {operation['action']} is still {status} after 120 s")
+                time.sleep(_POLL)
+                status = self.call("GET", f"/projects/{project}/operations/{operation['id']}")["operation"]["status"]
+            if status in ("failed", "error", "cancelled"):
+                raise OperationFailedError(f"Neon's {operation['action']} ended as {status}")

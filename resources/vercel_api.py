@@ -1,0 +1,159 @@
+"""Vercel's API, as far as deployments and the pointer need it; and the edge, asked as a visitor would."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from resources.http import ApiError, JsonApi
+
+DEFAULT_URL = "https://api.vercel.com"
+_POLL = 0.1
+_BUILD_DEADLINE = 900.0
+_PROMOTE_DEADLINE = 120.0
+_PROBE_TIMEOUT = 10.0
+_LOG_LINES = 20
+
+
+class DeploymentFailedError(Exception):
+    """A deployment could not be built; its log is in the message."""
+
+
+class PromotionFailedError(Exception):
+    """The domain does not lead to the deployment that it should."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a deployment: its path inside the app, sha1 and size in bytes."""
+
+    path: str
+    sha: str
+    content: bytes
+
+
+class Vercel(JsonApi):
+    """A client for `VERCEL_API_URL` (default: Vercel's own) with the token in `VERCEL_API_TOKEN`."""
+
+    def __init__(self) -> None:
+        """Read address, token and team (`VERCEL_TEAM`, optional) from the environment."""
+        team = os.environ.get("VERCEL_TEAM")
+        url, token = os.environ.get("VERCEL_API_URL", DEFAULT_URL), os.environ["VERCEL_API_TOKEN"]
+        super().__init__("Vercel", url, token, {"teamId": team} if team else None)
+
+    def project(self, project: str) -> dict[str, Any]:
+        """Return a project by id or name; NotFoundError if it isn't there."""
+        found: dict[str, Any] = self.call("GET", f"/v9/projects/{project}")
+        return found
+
+    def variables(self, project: str) -> list[dict[str, Any]]:
+        """Return a project's environment variables, without the values that are sensitive."""
+        found: list[dict[str, Any]] = self.call("GET", f"/v10/projects/{project}/env")["envs"]
+        return found
+
+    def domain(self, project: str) -> str:
+        """Return the domain at which a project's production is verified: the first that redirects nowhere."""
+        domains = self.call("GET", f"/v9/projects/{project}/domains")["domains"]
+        for domain in domains:
+            if domain.get("verified", True) and not domain.get("redirect") and not domain.get("gitBranch"):
+                return str(domain["name"])
+        raise PromotionFailedError(f"project {project} has no production domain")
+
+    def deployment(self, deployment: str) -> dict[str, Any]:
+        """Return one deployment; NotFoundError if it was deleted."""
+        found: dict[str, Any] = self.call("GET", f"/v13/deployments/{deployment}")
+        return found
+
+    def deployments(self, project: str, meta: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return a project's deployments that carry all of `meta`, the newest first."""
+        query = {"projectId": project, "limit": "20", **{f"meta-{key}": value for key, value in meta.items()}}
+        found: list[dict[str, Any]] = self.call("GET", "/v6/deployments", query=query)["deployments"]
+        return found
+
+    def deploy(self, project: str, files: list[File], env: Mapping[str, str], meta: Mapping[str, str]) -> str:
+        """Start a production deployment of `files` with its own `env`, upload what Vercel lacks; return its id."""
+        body = {
+            "project": project,
+            "name": self.project(project)["name"],
+            "target": "production",
+            "files": [{"file": file.path, "sha": file.sha, "size": len(file.content)} for file in files],
+            "env": dict(env),
+            "build": {"env": dict(env)},
+            "meta": dict(meta),
+        }
+        path, query = "/v13/deployments", {"skipAutoDetectionConfirmation": "1"}
+        try:
+            return str(self.call("POST", path, query=query, json=body)["id"])
+        except ApiError as error:
+            if error.code != "missing_files":
+                raise
+        self._upload(files)
+        return str(self.call("POST", path, query=query, json=body)["id"])
+
+    def wait_until_built(self, deployment: str) -> dict[str, Any]:
+        """Return the deployment once it is READY.
+
+        Raises DeploymentFailedError with the end of its log if the build fails, or takes longer than 15 minutes.
+        """
+        deadline = time.monotonic() + _BUILD_DEADLINE
+        while True:
+            found = self.deployment(deployment)
+            state = found["readyState"]
+            if state == "READY":
+                return found
+            if state in ("ERROR", "CANCELED") or time.monotonic() > deadline:
+                log = "\n".join(f"    {line}" for line in self.log(deployment))
+                raise DeploymentFailedError(f"deployment {found['url']} ended as {state}; its log:\n{log}")
+            time.sleep(_POLL)
+
+    def log(self, deployment: str) -> list[str]:
+        """Return the last lines that a deployment's build wrote."""
+        events = self.call("GET", f"/v3/deployments/{deployment}/events", query={"limit": "-1"})
+        texts = [event.get("text") or event.get("payload", {}).get("text", "") for event in events]
+        return [text for text in texts if text][-_LOG_LINES:]
+
+    def promote(self, project: str, deployment: str, domain: str) -> None:
+        """Give the production domains to a deployment that is built, and wait until `domain` leads to it.
+
+        Nothing is built. Raises PromotionFailedError if that takes longer than 120 s.
+        """
+        self.call("POST", f"/v10/projects/{project}/promote/{deployment}", json={})
+        deadline = time.monotonic() + _PROMOTE_DEADLINE
+        while self.serving(domain) != deployment:
+            if time.monotonic() > deadline:
+                raise PromotionFailedError(f"{domain} does not lead to {deployment} 120 s after its promotion")
+            time.sleep(_POLL)
+
+    def serving(self, domain: str) -> str | None:
+        """Return the id of the deployment that `domain` leads to, or None."""
+        try:
+            found = self.call("GET", f"/v4/aliases/{domain}").get("deploymentId")
+        except ApiError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+        return str(found) if found else None
+
+    def _upload(self, files: list[File]) -> None:
+        for file in files:
+            headers = {"x-vercel-digest": file.sha, "Content-Type": "application/octet-stream"}
+            self.call("POST", "/v2/files", content=file.content, headers=headers)
+
+
+def visit(host: str, path: str) -> tuple[int, str]:
+    """Return the status that a visitor of `https://host/path` gets; 0 and the error's name where nothing answers.
+
+    `VERCEL_EDGE_URL` names another edge, which is then asked for `host`.
+    """
+    edge = os.environ.get("VERCEL_EDGE_URL")
+    url = f"{edge}{path}" if edge else f"https://{host}{path}"
+    try:
+        answer = httpx.get(url, headers={"Host": host}, timeout=_PROBE_TIMEOUT)
+    except httpx.TransportError as error:
+        return 0, type(error).__name__
+    return answer.status_code, ""
