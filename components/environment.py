@@ -14,7 +14,6 @@ from components import vercel as vercel_side
 from components.topology import BranchPlan, DefaultBranch, ExistingProjects, ForeignBranch, OwnBranch, Topology
 from resources.cutover import Cutover
 from resources.deployment import Deployment
-from resources.probe import Health
 from resources.ready import Ready
 
 
@@ -98,18 +97,37 @@ class Environment(pulumi.ComponentResource):
         )
 
     def _cutover(self, ready: Ready, deployment: Deployment | None) -> Cutover:
-        app, access = self._topology.app, self._served.access
+        topology, access = self._topology, self._served.access
+        app, guard = topology.app, topology.guard
+        accepted = (guard and guard.accepted) or ("", 0)
         return Cutover(
             "served",
-            vercel=self.vercel_project,
-            served_name=self._topology.served,
-            branch=self._served.branch.id,
-            fingerprint=access.fingerprint,
-            baseline=access.baseline,
-            deployment=deployment.deployment if deployment else "",
-            deployment_url=deployment.url if deployment else "",
-            health=Health(app.health_path, app.health_status) if app else Health("", 0),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[ready], protect=True),
+            {
+                "neon": self.neon_project,
+                "vercel": self.vercel_project,
+                "served_name": topology.served,
+                "branch": self._served.branch.id,
+                "endpoint": self._served.endpoint.id,
+                "source": topology.own_source,
+                "database": topology.database,
+                "owner": topology.owner,
+                "role": topology.app_role,
+                "fingerprint": access.fingerprint,
+                "baseline": access.baseline,
+                "deployment": deployment.deployment if deployment else "",
+                "deployment_url": deployment.url if deployment else "",
+                "health_path": app.health_path if app else "",
+                "health_status": app.health_status if app else 0,
+                "guard": guard
+                and {
+                    "live": guard.live,
+                    "rows": guard.rows_left_behind,
+                    "fence_first": guard.fence_first,
+                    "accepted_branch": accepted[0],
+                    "accepted_rows": accepted[1],
+                },
+            },
+            pulumi.ResourceOptions(parent=self, depends_on=[ready], protect=True),
         )
 
     def _variables(self) -> None:

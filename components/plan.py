@@ -10,12 +10,14 @@ from components.settings import BranchSettings, Problem, Settings, SettingsError
 from components.settings.model import DEFAULT_SUSPEND
 from components.strategies import pointer_problems
 from components.topology import (
+    ANY_ROWS,
     AppPlan,
     BranchPlan,
     Compute,
     DefaultBranch,
     ExistingProjects,
     ForeignBranch,
+    Guard,
     NewProjects,
     OwnBranch,
     Parent,
@@ -58,6 +60,7 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
         owner=settings.database.owner,
         app_role=app_role(stack),
         app=_app(settings, digest),
+        guard=_guard(settings) if production else None,
     )
 
 
@@ -104,6 +107,17 @@ def _parent(branch: BranchSettings, own: str | None, exports: Mapping[str, Stack
         return DefaultBranch()
     found = exports.get(source.stack, StackExports())
     return ForeignBranch(source.stack, source.branch, found.branches.get(source.branch))
+
+
+def _guard(settings: Settings) -> Guard:
+    safety, accept = settings.safety, settings.accept
+    rows = {"any": ANY_ROWS}.get(str(accept.rows), accept.rows) if accept else 0
+    return Guard(
+        live=safety.phase == "live",
+        rows_left_behind=safety.rows_left_behind,
+        fence_first=safety.fence == "before",
+        accepted=(accept.branch, int(rows)) if accept else None,
+    )
 
 
 def _app_problems(settings: Settings, digest: str | None) -> list[Problem]:

@@ -82,6 +82,20 @@ class AppPlan:
     health_status: int
 
 
+ANY_ROWS = -1
+"""Any number of rows, also one that can't be told."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a move of the pointer may cost; `accepted` names a branch and how many rows of it, or ANY_ROWS."""
+
+    live: bool
+    rows_left_behind: int
+    fence_first: bool
+    accepted: tuple[str, int] | None
+
+
 @dataclass(frozen=True)
 class Topology:
     """One environment, whole."""
@@ -97,6 +111,13 @@ class Topology:
     owner: str
     app_role: str
     app: AppPlan | None
+    guard: Guard | None
+
+    @property
+    def own_source(self) -> str:
+        """The environment's own branch that the served one was cloned from, or empty."""
+        parent = next(branch.parent for branch in self.branches if branch.name == self.served)
+        return parent.name if isinstance(parent, OwnBranch) else ""
 
 
 @dataclass(frozen=True)

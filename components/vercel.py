@@ -18,7 +18,7 @@ def make_project(plan: NewProjects, parent: pulumi.Resource) -> vercel.Project:
     )
 
 
-def make_variable(  # noqa: PLR0913 - a variable has this many parts
+def make_variable(
     key: str,
     value: pulumi.Input[str],
     *,

@@ -73,7 +73,7 @@ class Access(Resource, module="environments", name="Access"):
     fingerprint: pulumi.Output[str]
     baseline: pulumi.Output[str]
 
-    def __init__(  # noqa: PLR0913 - an address has this many parts
+    def __init__(
         self,
         name: str,
         *,
@@ -109,7 +109,7 @@ def _address(props: dict[str, Any]) -> Address:
 
 def _make(connection: Connection, address: Address, role: str, password: str | None = None) -> str:
     password = password or secrets.token_urlsafe(_PASSWORD_BYTES)
-    app_role.make_role(connection, role, password)
+    app_role.make_role(connection, role, password, address.owner)
     app_role.grant_rows(connection, role, address.database, address.owner)
     return password
 

@@ -11,6 +11,9 @@ from psycopg import sql
 
 from resources.postgres import Connection
 
+_INHERIT_IS_A_GRANTS = 160_000
+"""From Postgres 16 on each grant of membership says whether it is inherited; before, the role said so."""
+
 _SYSTEM_ROLES = ("cloud_admin", "neon_superuser", "neon_service", "web_access", "authenticator", "anonymous")
 
 _MAKE_ROLE = """
@@ -25,40 +28,50 @@ END $$
 
 _SCHEMAS = """
 SELECT nspname FROM pg_namespace
-WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'drizzle', 'neon', 'neon_migration')
+WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'neon', 'neon_migration')
 ORDER BY nspname
 """
 
 _OTHER_LOGINS = """
 SELECT rolname FROM pg_roles
-WHERE rolcanlogin AND NOT rolsuper AND rolname NOT LIKE 'pg\\_%' AND rolname <> ALL(%s)
+WHERE rolcanlogin AND NOT rolsuper AND rolname NOT LIKE 'pg\\_%%' AND rolname <> ALL(%s)
 ORDER BY rolname
 """
 
 
 def baseline(connection: Connection) -> str:
-    """Return the first transaction id (64 bits, in decimal) that no transaction on this branch has used yet."""
-    row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
+    """Return the oldest transaction id (64 bits, in decimal) that could still commit on this branch.
+
+    The snapshot's lower end, not its upper one: a transaction in flight between the two would be missed.
+    """
+    row = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text").fetchone()
     if row is None:
         raise AssertionError("a SELECT without FROM returns a row")
     return str(row[0])
 
 
-def make_role(connection: Connection, role: str, password: str) -> None:
-    """Create `role` with `password`, or give it that password if it is there already."""
+def user_schemas(connection: Connection) -> list[str]:
+    """Return the schemas that hold the app's own tables."""
+    return [str(name) for (name,) in connection.execute(_SCHEMAS).fetchall()]
+
+
+def make_role(connection: Connection, role: str, password: str, owner: str) -> None:
+    """Create `role` with `password`, or give it that password; `owner` may see and end its sessions."""
     with connection.transaction():
         connection.execute(
             "SELECT set_config('environments.role', %s, true), set_config('environments.password', %s, true)",
             (role, password),
         )
         connection.execute(_MAKE_ROLE)
+        inherit = " WITH INHERIT TRUE" if connection.info.server_version >= _INHERIT_IS_A_GRANTS else ""
+        connection.execute(sql.SQL("GRANT {} TO {}" + inherit).format(sql.Identifier(role), sql.Identifier(owner)))
 
 
 def grant_rows(connection: Connection, role: str, database: str, owner: str) -> None:
     """Let `role` read and write the rows of every table that is there, and of every one that `owner` makes later."""
     app, made_by = sql.Identifier(role), sql.Identifier(owner)
     statements = [sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), app)]
-    for (schema,) in connection.execute(_SCHEMAS).fetchall():
+    for schema in user_schemas(connection):
         inside = sql.Identifier(schema)
         statements += [
             sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(inside, app),

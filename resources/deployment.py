@@ -1,8 +1,8 @@
 """Deployment: the app, built with one database in its environment, staged beside production until the cutover.
 
 Not the provider's resource: that one builds again on a rollback, waits without end for a domain that a staged
-deployment never gets, and forgets a build that failed. A deployment captures its variables when it is made, so which database it
-uses never changes; this resource remembers what it built for which branch and picks the right one:
+deployment never gets, and forgets a build that failed. A deployment captures its variables when it is made, so which
+database it uses never changes; this resource remembers what it built for which branch and picks the right one:
 
 - the pointer moves to a branch that was served before with the same credentials: that deployment, nothing is built;
 - the app or the credentials changed: a new build;
@@ -49,7 +49,7 @@ class Deployment(Resource, module="environments", name="Deployment"):
     deployment: pulumi.Output[str]
     url: pulumi.Output[str]
 
-    def __init__(  # noqa: PLR0913 - a deployment has this many parts
+    def __init__(
         self,
         name: str,
         *,

@@ -55,7 +55,7 @@ class JsonApi:
         """Close the pool."""
         self._http.close()
 
-    def call(  # noqa: PLR0913 - one request has this many parts
+    def call(
         self,
         method: str,
         path: str,

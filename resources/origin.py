@@ -60,7 +60,7 @@ class Origin(Resource, module="environments", name="Origin"):
 
     parent: pulumi.Output[str]
 
-    def __init__(  # noqa: PLR0913 - a source has this many parts
+    def __init__(
         self,
         name: str,
         *,

@@ -36,7 +36,7 @@ class ReadyProvider(ResourceProvider):
 class Ready(Resource, module="environments", name="Ready"):
     """The served branch answers to the app's own URLs."""
 
-    def __init__(  # noqa: PLR0913 - what is proven has this many parts
+    def __init__(
         self,
         name: str,
         *,

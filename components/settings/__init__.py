@@ -2,12 +2,14 @@
 
 from components.settings.errors import Problem, SettingsError
 from components.settings.model import (
+    AcceptSettings,
     AppSettings,
     BranchSettings,
     ComputeSettings,
     DatabaseSettings,
     HealthSettings,
     ProjectSettings,
+    SafetySettings,
     Settings,
     Source,
 )
@@ -15,6 +17,7 @@ from components.settings.read import read_settings
 from components.settings.strategy import CloneAndPromote, Strategy
 
 __all__ = [
+    "AcceptSettings",
     "AppSettings",
     "BranchSettings",
     "CloneAndPromote",
@@ -23,6 +26,7 @@ __all__ = [
     "HealthSettings",
     "Problem",
     "ProjectSettings",
+    "SafetySettings",
     "Settings",
     "SettingsError",
     "Source",

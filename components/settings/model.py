@@ -121,6 +121,26 @@ class AppSettings(_Model):
     health: HealthSettings = HealthSettings()
 
 
+class SafetySettings(_Model):
+    """What a move of the pointer may cost.
+
+    `rows_left_behind` is how many rows that visitors wrote may stay on the branch that the pointer leaves. In phase
+    `live` the pointer moves only to a restore of the branch that serves. `fence` says whether writes to the branch that
+    is left are stopped before the domain moves (a short write pause, an exact count) or after (no pause).
+    """
+
+    phase: Literal["beta", "live"] = "beta"
+    rows_left_behind: Annotated[int, Field(ge=0)] = 0
+    fence: Literal["before", "after"] = "before"
+
+
+class AcceptSettings(_Model):
+    """Leave that branch although it holds up to that many rows of its own; `any` also where they can't be counted."""
+
+    branch: BranchName
+    rows: Annotated[int, Field(ge=0)] | Literal["any"]
+
+
 class Settings(_Model):
     """One environment: the branches that it owns, and the one that it serves to its Vercel targets."""
 
@@ -134,3 +154,5 @@ class Settings(_Model):
     compute: ComputeSettings = ComputeSettings()
     database: DatabaseSettings = DatabaseSettings()
     app: AppSettings | None = None
+    safety: SafetySettings = SafetySettings()
+    accept: AcceptSettings | None = None

@@ -1,0 +1,142 @@
+"""The story that `make demo` tells, each step of it really done: see the module's functions in order."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from typing import Any
+
+import psycopg
+
+from demo.narration import Narrator
+from localcloud import lifecycle
+from localcloud.cloud import ROOT, state_folder
+from localcloud.program import CommandError, Program
+from localcloud.workspace import make_workspace
+
+ROWS_MORE = 1000
+_FROM_DEV = {"from": {"stack": "dev", "branch": "dev"}}
+
+
+def main() -> int:
+    """Tell the whole story; return the exit code."""
+    narrator = Narrator()
+    state = state_folder()
+    with narrator.step("A cloud on this machine: Postgres 18, Neon's API, Vercel's API and its edge"):
+        if lifecycle.reset(state):
+            narrator.say("What an earlier run left in it is cleared away.")
+        cloud = lifecycle.start(state).cloud
+        program = Program(make_workspace(ROOT, state / "demo", replace=True), cloud)
+    try:
+        _story(narrator, program)
+    except CommandError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    narrator.end()
+    print(_next(program))
+    return 0
+
+
+def _story(narrator: Narrator, program: Program) -> None:
+    with narrator.step("dev: a Neon project with a branch of its own, a Vercel project, DATABASE_URL for previews"):
+        program.select("dev")
+        narrator.say(_resources(program.up("dev")))
+    with narrator.step("A day of work on dev: the schema by drizzle-kit, and some rows"):
+        url = program.owner_url("dev", "dev")
+        program.run("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", cwd="app")
+        for script in ("migrate", "seed"):
+            program.run("npm", "run", "--silent", script, env={"DATABASE_URL": url}, cwd="app")
+        narrator.say(f"dev holds {_rows(url)} orders")
+    with narrator.step("prod: a branch of its own cloned from dev, checked, deployed, then given the domain"):
+        program.select("prod")
+        narrator.say(_resources(program.up("prod")))
+        narrator.say(_answer(program))
+    with narrator.step(f"Work on dev goes on: {ROWS_MORE:,} orders more, which prod does not see"):
+        _add_orders(url)
+        narrator.say(f"dev holds {_rows(url)} orders")
+        narrator.say(_answer(program))
+    with narrator.step("A promotion is an edit of Pulumi.prod.yaml; the preview tells what it means"):
+        narrator.say(_edit(program, branches={"prod-v1": _FROM_DEV, "prod-v2": _FROM_DEV}, serve="prod-v2"))
+        narrator.say(_told(program.preview("prod")))
+    with narrator.step("pulumi up: clone, compute, credentials, readiness, a staged deployment, then the domain moves"):
+        narrator.say(_told(program.up("prod")))
+        narrator.say(_answer(program))
+        narrator.say(f"prod-v1 is untouched: {_rows(program.owner_url('prod', 'prod-v1'))} orders")
+    with narrator.step("Nothing is left to do: a second up changes nothing on either stack"):
+        for stack in ("dev", "prod"):
+            program.up(stack, "--expect-no-changes")
+    with narrator.step("The way back is the same edit the other way round; nothing is built"):
+        narrator.say(_edit(program, serve="prod-v1"))
+        narrator.say(_told(program.up("prod")))
+        narrator.say(_answer(program))
+
+
+def _edit(program: Program, **settings: Any) -> str:
+    before = program.stack_file("prod").read_text().splitlines()
+    program.edit("prod", **settings)
+    after = program.stack_file("prod").read_text().splitlines()
+    changed = [
+        line
+        for line in difflib.unified_diff(before, after, lineterm="", n=0)
+        if not line.startswith(("---", "+++", "@@"))
+    ]
+    return "\n".join(["Pulumi.prod.yaml", *(f"  {line}" for line in changed)])
+
+
+def _resources(output: str) -> str:
+    """Return pulumi's own last words: how many resources it made or changed, and how long that took."""
+    lines = output.splitlines()
+    first = next(index for index, line in enumerate(lines) if line.startswith("Resources:"))
+    return " ".join(line.strip() for line in lines[first:] if line.strip())
+
+
+def _told(output: str) -> str:
+    """Return what the diagnostics say, without the table of resources."""
+    lines = output.splitlines()
+    first = next((index for index, line in enumerate(lines) if line.startswith("Diagnostics:")), len(lines))
+    last = next(
+        (index for index, line in enumerate(lines) if line.startswith(("Outputs:", "Resources:")) and index > first),
+        len(lines),
+    )
+    return "\n".join(line.removeprefix("    ") for line in lines[first + 1 : last] if line.strip())
+
+
+def _answer(program: Program) -> str:
+    outputs = program.outputs("prod")
+    health = program.health(outputs["domain"])
+    names = {branch: name for name, branch in outputs["branches"].items()}
+    return f"https://{outputs['domain']} answers from {names[health['branch']]}: {health['rows']['orders']} orders"
+
+
+def _rows(url: str) -> str:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM orders").fetchone()
+    return f"{row[0] if row else 0:,}"
+
+
+def _add_orders(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO orders (customer_id) SELECT (SELECT min(id) FROM customers) FROM generate_series(1, %s)",
+            (ROWS_MORE,),
+        )
+
+
+def _next(program: Program) -> str:
+    cloud = program.cloud
+    domain = program.outputs("prod")["domain"]
+    return f"""
+The cloud keeps running. To go on by hand:
+
+    cd {program.folder}
+    eval "$({ROOT}/.venv/bin/python -m localcloud env)"
+    pulumi preview -s prod            # after an edit of Pulumi.prod.yaml
+    pulumi up -s prod
+    curl -H 'Host: {domain}' {cloud.vercel_edge_url}/health
+
+The branches, computes and deployments as a page: {cloud.page_url}
+To stop it: make stop. To clear it: make reset."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Leaving a branch: what would be left behind, whether that is allowed, and the words for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from resources.http import ApiError, ApiUnreachableError
+from resources.neon_api import Address, Neon, OperationFailedError
+from resources.postgres import NotReadyError, connected
+from resources.rows import RowCount, count_rows
+
+ANY = -1
+_COUNT_SECONDS = 20.0
+
+
+class LeftBehindError(Exception):
+    """More rows would be left behind than the settings allow."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How many rows may be left behind on which branch; ANY stands for any number, also an unknown one."""
+
+    live: bool
+    rows: int
+    accepted_branch: str
+    accepted_rows: int
+
+    @classmethod
+    def of(cls, guard: dict[str, Any]) -> Self:
+        """Read it from a resource's inputs, where numbers arrive as floats."""
+        return cls(guard["live"], int(guard["rows"]), guard["accepted_branch"], int(guard["accepted_rows"]))
+
+    def refusal(self, count: RowCount, branch: str) -> str:
+        """Return why `branch` may not be left with `count` rows of its own on it, or nothing."""
+        allowed = self.accepted_rows if self.accepted_branch == branch else self.rows
+        if allowed == ANY:
+            return ""
+        if count.missing:
+            return (
+                f"the rows that only {branch} holds could not be counted in full: {count}. "
+                f'To leave it all the same: pulumi config set accept \'{{"branch": "{branch}", "rows": "any"}}\''
+            )
+        if count.total > allowed:
+            return (
+                f"{count} were written to {branch} since it began and would be left behind on it; "
+                f"{allowed:,} may be. Nothing was changed. To leave them there: "
+                f'pulumi config set accept \'{{"branch": "{branch}", "rows": {count.total}}}\''
+            )
+        return ""
+
+
+def address(props: dict[str, Any]) -> Address:
+    """Return where the database of a cutover's inputs or outputs is."""
+    return Address(*(props[key] for key in ("neon", "branch", "endpoint", "database", "owner")))
+
+
+def rows_of(props: dict[str, Any]) -> RowCount:
+    """Count what was written to the branch of `props` since its baseline; a branch out of reach is a count of none."""
+    try:
+        with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
+            return count_rows(connection, int(props["baseline"]), _COUNT_SECONDS)
+    except (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError) as error:
+        return RowCount((), f"its database could not be asked ({error})")
+
+
+def live_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
+    """Return why a live environment's pointer may not make this move, or nothing."""
+    was, now = olds["served_name"], news["served_name"]
+    if news["source"] == was:
+        return ""
+    return (
+        f"the environment is live (safety.phase), so its pointer can't move from {was} to {now}, which is no copy of "
+        f"{was}: users' rows would stay behind. Bring schema changes to {was} by migration, or set safety.phase to beta"
+    )
