@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import difflib
 import sys
-from typing import Any
 
 import psycopg
 
 from demo.narration import Narrator
-from localcloud import lifecycle
+from localcloud import engine, lifecycle
 from localcloud.cloud import ROOT, state_folder
 from localcloud.program import CommandError, Program
 from localcloud.workspace import make_workspace
 
 ROWS_MORE = 1000
-_FROM_DEV = {"from": {"stack": "dev", "branch": "dev"}}
 
 
 def main() -> int:
@@ -26,6 +24,7 @@ def main() -> int:
         if lifecycle.reset(state):
             narrator.say("What an earlier run left in it is cleared away.")
         cloud = lifecycle.start(state).cloud
+        engine.install_plugins(cloud.pulumi_home)
         program = Program(make_workspace(ROOT, state / "demo", replace=True), cloud)
     try:
         _story(narrator, program)
@@ -56,7 +55,10 @@ def _story(narrator: Narrator, program: Program) -> None:
         narrator.say(f"dev holds {_rows(url)} orders")
         narrator.say(_answer(program))
     with narrator.step("A promotion is an edit of Pulumi.prod.yaml; the preview tells what it means"):
-        narrator.say(_edit(program, branches={"prod-v1": _FROM_DEV, "prod-v2": _FROM_DEV}, serve="prod-v2"))
+        cloned = "    prod-v1: {from: {stack: dev, branch: dev}}\n"
+        narrator.say(
+            _edit(program, (cloned, cloned + cloned.replace("v1", "v2")), ("serve: prod-v1", "serve: prod-v2"))
+        )
         narrator.say(_told(program.preview("prod")))
     with narrator.step("pulumi up: clone, compute, credentials, readiness, a staged deployment, then the domain moves"):
         narrator.say(_told(program.up("prod")))
@@ -66,21 +68,23 @@ def _story(narrator: Narrator, program: Program) -> None:
         for stack in ("dev", "prod"):
             program.up(stack, "--expect-no-changes")
     with narrator.step("The way back is the same edit the other way round; nothing is built"):
-        narrator.say(_edit(program, serve="prod-v1"))
+        narrator.say(_edit(program, ("serve: prod-v2", "serve: prod-v1")))
         narrator.say(_told(program.up("prod")))
         narrator.say(_answer(program))
 
 
-def _edit(program: Program, **settings: Any) -> str:
-    before = program.stack_file("prod").read_text().splitlines()
-    program.edit("prod", **settings)
-    after = program.stack_file("prod").read_text().splitlines()
-    changed = [
-        line
-        for line in difflib.unified_diff(before, after, lineterm="", n=0)
-        if not line.startswith(("---", "+++", "@@"))
-    ]
-    return "\n".join(["Pulumi.prod.yaml", *(f"  {line}" for line in changed)])
+def _edit(program: Program, *changes: tuple[str, str]) -> str:
+    """Change the stack file as a person would, and return what changed."""
+    file = program.stack_file("prod")
+    before = file.read_text()
+    after = before
+    for old, new in changes:
+        after = after.replace(old, new)
+    file.write_text(after)
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+    return "\n".join(
+        ["Pulumi.prod.yaml", *(f"  {line}" for line in lines if line[:3] not in ("---", "+++") and line[0] in "+-")]
+    )
 
 
 def _resources(output: str) -> str:
@@ -92,13 +96,14 @@ def _resources(output: str) -> str:
 
 def _told(output: str) -> str:
     """Return what the diagnostics say, without the table of resources."""
-    lines = output.splitlines()
-    first = next((index for index, line in enumerate(lines) if line.startswith("Diagnostics:")), len(lines))
-    last = next(
-        (index for index, line in enumerate(lines) if line.startswith(("Outputs:", "Resources:")) and index > first),
-        len(lines),
-    )
-    return "\n".join(line.removeprefix("    ") for line in lines[first + 1 : last] if line.strip())
+    told: list[str] = []
+    inside = False
+    for line in output.splitlines():
+        if not line.startswith(" "):
+            inside = line == "Diagnostics:"
+        elif inside and line.startswith("    "):
+            told.append(line.removeprefix("    "))
+    return "\n".join(told)
 
 
 def _answer(program: Program) -> str:

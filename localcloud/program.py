@@ -27,16 +27,19 @@ class Program:
 
     folder: Path
     cloud: Cloud
+    backend: Path | None = None
+    """Where the stacks' state lies; by default where the cloud keeps it."""
 
     @property
     def environment(self) -> dict[str, str]:
         """The whole environment of a command that runs in the copy."""
         inherited = {key: value for key, value in os.environ.items() if key != "PULUMI_CONFIG_PASSPHRASE"}
-        return inherited | environment(self.cloud)
+        own = {"PULUMI_BACKEND_URL": self.backend.as_uri()} if self.backend else {}
+        return inherited | environment(self.cloud) | own
 
     def run(self, *command: str, env: dict[str, str] | None = None, cwd: str = ".") -> str:
         """Run a command in the copy and return what it printed; CommandError if it fails."""
-        done = subprocess.run(  # noqa: S603 (the callers are the demo and the tests)
+        done = subprocess.run(
             command,
             cwd=self.folder / cwd,
             env=self.environment | (env or {}),

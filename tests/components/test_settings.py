@@ -1,4 +1,4 @@
-"""Every wrong setting is refused with its path, its value, the rule and the remedy; every form Pulumi gives is taken."""
+"""A wrong setting is refused with path, value, rule and remedy; every form that Pulumi gives a value is taken."""
 
 from __future__ import annotations
 

@@ -1,0 +1,102 @@
+"""One local cloud for all end-to-end tests; each module gets projects, stacks and a copy of the program of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from localcloud import engine, lifecycle
+from localcloud.cloud import ROOT, Cloud
+from localcloud.program import Program
+from localcloud.workspace import make_workspace
+
+FROM_DEV = {"from": {"stack": "dev", "branch": "dev"}}
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """A running local cloud, apart from the one of the checkout."""
+    state = tmp_path_factory.mktemp("cloud")
+    started = lifecycle.start(state).cloud
+    engine.install_plugins(started.pulumi_home)
+    yield started
+    lifecycle.stop(state)
+
+
+class World(Program):
+    """A copy of the program, with what the tests ask of it again and again."""
+
+    def bring_up_dev(self) -> None:
+        """Make the projects and dev, and give dev the app's schema and some rows."""
+        self.select("dev")
+        self.up("dev")
+        url = self.owner_url("dev", "dev")
+        for script in ("migrate", "seed"):
+            self.run("npm", "run", "--silent", script, env={"DATABASE_URL": url}, cwd=str(ROOT / "app"))
+
+    def bring_up_prod(self) -> None:
+        """Make production, serving prod-v1."""
+        self.select("prod")
+        self.up("prod")
+
+    def promote(self, branch: str, *arguments: str) -> str:
+        """Clone dev as `branch` if it isn't there yet, serve it, and return what pulumi up printed."""
+        self.edit("prod", branches=self.setting("prod", "branches") | {branch: FROM_DEV}, serve=branch)
+        return self.up("prod", *arguments)
+
+    def serving(self) -> dict[str, Any]:
+        """Return what the app answers at production's domain, with its branch's key in place of the id."""
+        outputs = self.outputs("prod")
+        health = self.health(outputs["domain"])
+        keys = {branch: key for key, branch in outputs["branches"].items()}
+        return health | {"branch": keys.get(health["branch"], health["branch"])}
+
+    def sql(self, stack: str, branch: str, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement as the owner of a branch's database."""
+        with psycopg.connect(self.owner_url(stack, branch), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def orders(self, stack: str, branch: str) -> int:
+        """Count a branch's orders."""
+        return int(self.sql(stack, branch, "SELECT count(*) FROM orders")[0][0])
+
+    def add_orders(self, stack: str, branch: str, count: int) -> None:
+        """Add orders to a branch."""
+        statement = (
+            "INSERT INTO orders (customer_id) SELECT (SELECT min(id) FROM customers) FROM generate_series(1, {})"
+        )
+        self.sql(stack, branch, statement.format(count))
+
+    def state(self, stack: str) -> dict[str, Any]:
+        """Return a stack's state as it lies in the backend."""
+        state: dict[str, Any] = json.loads(self.pulumi("stack", "export", "-s", stack))
+        return state
+
+
+def make_world(cloud: Cloud, folder: Path, name: str) -> World:
+    """Return a copy of the program whose dev makes projects called `name`."""
+    (backend := folder / "backend").mkdir()
+    world = World(make_workspace(ROOT, folder / "program"), cloud, backend)
+    world.edit("dev", project={"name": name})
+    return world
+
+
+@pytest.fixture(scope="module")
+def bare(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> World:
+    """A copy of the program with nothing brought up."""
+    name = Path(request.path).stem.removeprefix("test_").replace("_", "-")
+    return make_world(cloud, tmp_path_factory.mktemp(name), name)
+
+
+@pytest.fixture(scope="module")
+def world(bare: World) -> World:
+    """Dev with rows, and production serving prod-v1."""
+    bare.bring_up_dev()
+    bare.bring_up_prod()
+    return bare

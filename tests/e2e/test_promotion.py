@@ -1,0 +1,92 @@
+"""Clone & Promote from end to end: real engine, real Postgres, a deployed app that answers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from localcloud.program import CommandError
+from tests.e2e.conftest import World
+
+pytestmark = pytest.mark.e2e
+
+
+def test_promotion_and_rollback_move_the_app_between_branches_that_keep_their_rows(world: World) -> None:
+    first = world.orders("dev", "dev")
+    assert world.serving()["branch"] == "prod-v1"
+    world.add_orders("dev", "dev", 1000)
+    assert world.serving()["rows"]["orders"] == first, "production sees nothing of dev's new rows"
+
+    world.promote("prod-v2")
+    serving = world.serving()
+    assert serving["branch"] == "prod-v2"
+    assert serving["rows"]["orders"] == first + 1000 == world.orders("dev", "dev")
+    assert world.orders("prod", "prod-v1") == first, "the branch that served before is as it was"
+
+    built = len(deployments(world))
+    world.edit("prod", serve="prod-v1")
+    world.up("prod")
+    assert world.serving()["branch"] == "prod-v1"
+    assert world.serving()["rows"]["orders"] == first
+    assert len(deployments(world)) == built, "the way back builds nothing"
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_second_up_changes_nothing(world: World, stack: str) -> None:
+    world.up(stack, "--expect-no-changes")
+
+
+def test_what_dev_does_to_its_own_pointer_leaves_production_alone(world: World) -> None:
+    world.edit("dev", branches={"dev": None, "dev-2": {"from": {"branch": "dev"}}}, serve="dev-2")
+    world.up("dev")
+    world.preview("prod", "--expect-no-changes")
+    assert world.outputs("dev")["served"]["branch"] == "dev-2"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--skip-preview",)], ids=["with preview", "without preview"])
+def test_destroying_dev_takes_nothing_of_production_along(world: World, arguments: tuple[str, ...]) -> None:
+    before = world.serving()
+    with pytest.raises(CommandError, match="protected"):
+        world.pulumi("destroy", "-s", "dev", "--yes", *arguments)
+    assert world.serving() == before
+    world.preview("prod", "--expect-no-changes")
+    world.up("dev")
+    world.preview("dev", "--expect-no-changes")
+
+
+def test_an_edited_source_of_a_branch_that_is_there_is_refused(world: World) -> None:
+    branches = world.setting("prod", "branches")
+    world.edit("prod", branches=branches | {"prod-v1": {"from": {"stack": "dev", "branch": "dev-2"}}})
+    with pytest.raises(CommandError) as refused:
+        world.preview("prod")
+    assert "prod-v1 is a copy of dev of stack dev and can't become one of dev-2" in flat(refused)
+    assert "add a new branch" in flat(refused)
+    world.edit("prod", branches=branches)
+    world.preview("prod", "--expect-no-changes")
+
+
+def test_the_app_connects_with_a_role_of_its_own_that_can_neither_change_the_schema_nor_be_devs(world: World) -> None:
+    roles = {row[0]: row[1] for row in world.sql("prod", "prod-v1", "SELECT rolname, rolcanlogin FROM pg_roles")}
+    assert roles["app_prod"] is True
+    assert roles["app_dev"] is False, "dev's role came along with the copy and must not log in"
+    granted = world.sql("prod", "prod-v1", "SELECT has_schema_privilege('app_prod', 'public', 'CREATE')")
+    assert granted == [(False,)]
+
+
+def test_devs_passwords_do_not_open_production(world: World) -> None:
+    dev, prod = world.owner_url("dev", "dev"), world.owner_url("prod", "prod-v1")
+    password = re.compile(r"://[^:]+:([^@]+)@")
+    assert password.findall(dev) != password.findall(prod)
+
+
+def deployments(world: World) -> list[str]:
+    """Return the ids of the deployments that production remembers."""
+    resources = world.state("prod")["deployment"]["resources"]
+    built = next(found["outputs"]["built"] for found in resources if found["type"].endswith(":Deployment"))
+    return [entry["deployment"] for entry in built]
+
+
+def flat(refused: pytest.ExceptionInfo[CommandError]) -> str:
+    """Return a refusal in one line."""
+    return " ".join(str(refused.value).split())
