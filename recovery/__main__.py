@@ -18,14 +18,16 @@ def recover(stack: str) -> None:
     """Take over what was made, forget what wasn't, and look at everything else as it really is."""
     if engine.unlock(stack):
         print("The engine that held the lock is gone: lock taken away.")
-    imports: dict[str, str] = {}
+    checkpoint = engine.export(stack)
+    taken: dict[str, str] = {}
     with Neon() as neon, Vercel() as vercel:
-        for create in pending_creates(engine.export(stack)):
+        for create in pending_creates(checkpoint):
             found = made(create, neon, vercel)
             print(f"{create.name} ({create.type}): {f'made, taken over as {found}' if found else 'will be made again'}")
             if found:
-                imports[create.urn] = found
-    engine.refresh(stack, imports)
+                taken[create.urn] = found
+    engine.take_over(stack, checkpoint, taken)
+    engine.refresh(stack)
     print(f"Recovered. Now: pulumi up -s {stack}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,26 @@ def unlock(stack: str) -> bool:
     return bool(locks)
 
 
-def refresh(stack: str, imports: dict[str, str]) -> None:
-    """Bring the state in line with what is there; `imports` maps URNs of pending creates to ids, others are cleared."""
-    pairs = [word for pair in imports.items() for word in pair]
-    arguments = [f"--import-pending-creates={word}" for word in pairs]
-    _run("refresh", "--yes", "--skip-preview", "--clear-pending-creates", *arguments, "-s", stack, shown=True)
+def take_over(stack: str, checkpoint: dict[str, Any], made: dict[str, str]) -> None:
+    """Write the pending creates in `made` (URN to id) into the stack's state and drop the other pending operations.
+
+    `pulumi refresh --import-pending-creates` is made for this, but version 3.259 drops what it is told to import (run
+    and seen). Secrets in the checkpoint are encrypted and stay so.
+    """
+    deployment = checkpoint["deployment"]
+    for operation in deployment.pop("pending_operations", None) or []:
+        resource = operation["resource"]
+        if operation["type"] == "creating" and resource["urn"] in made:
+            deployment["resources"].append(resource | {"id": made[resource["urn"]], "outputs": resource["inputs"]})
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(checkpoint, file)
+        file.flush()
+        _run("stack", "import", "--file", file.name, "-s", stack)
+
+
+def refresh(stack: str) -> None:
+    """Read everything in the stack's state as it really is."""
+    _run("refresh", "--yes", "--skip-preview", "-s", stack, shown=True)
 
 
 def _locks(stack: str) -> list[Path]:

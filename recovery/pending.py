@@ -43,7 +43,7 @@ def pending_creates(checkpoint: Mapping[str, Any]) -> list[PendingCreate]:
 
 
 def made(create: PendingCreate, neon: Neon, vercel: Vercel) -> str | None:
-    """Return the import id of what `create` made, or None if it made nothing.
+    """Return the id of what `create` made, or None if it made nothing.
 
     Our own resources take over what they find when they are made again, so for them the answer is always None.
     Raises AmbiguousError where two things fit.
@@ -53,14 +53,14 @@ def made(create: PendingCreate, neon: Neon, vercel: Vercel) -> str | None:
         case "neon:index/project:Project":
             return _only([project["id"] for project in neon.projects(inputs["name"])], create)
         case "neon:index/branch:Branch":
-            return _prefixed(inputs["projectId"], _branch(neon, create), create)
+            return _only(_branch(neon, create), create)
         case "neon:index/endpoint:Endpoint":
             computes = neon.endpoints(inputs["projectId"], inputs["branchId"])
-            return _prefixed(inputs["projectId"], [found["id"] for found in computes], create)
+            return _only([found["id"] for found in computes], create)
         case "vercel:index/project:Project":
             return _vercel_project(vercel, inputs["name"])
         case "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable":
-            return _prefixed(inputs["projectId"], _variable(vercel, inputs), create)
+            return _only(_variable(vercel, inputs), create)
         case _:
             return None
 
@@ -89,11 +89,6 @@ def _vercel_project(vercel: Vercel, name: str) -> str | None:
         return str(vercel.project(name)["id"])
     except NotFoundError:
         return None
-
-
-def _prefixed(project: str, found: list[str], create: PendingCreate) -> str | None:
-    only = _only(found, create)
-    return f"{project}/{only}" if only else None
 
 
 def _only(found: list[str], create: PendingCreate) -> str | None:

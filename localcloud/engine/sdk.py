@@ -1,0 +1,50 @@
+"""`python -m localcloud.engine.sdk`: writes sdks/neon as `pulumi package add` would, from the stand-in's own schema."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from localcloud.engine.build import MODULE, BuildError, find_go
+from localcloud.plugins.neon import PACKAGE
+from localcloud.plugins.schema import package_schema
+
+SDK = Path(__file__).parents[2] / "sdks" / "neon"
+
+
+def generate(directory: Path) -> None:
+    """Writes the SDK into an empty directory."""
+    done = subprocess.run(
+        [find_go(), "run", "./sdkgen", str(directory.resolve())],
+        input=json.dumps(package_schema(PACKAGE)),
+        cwd=MODULE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BuildError(f"the SDK generator failed:\n{done.stderr.strip()}")
+
+
+def regenerate(sdk: Path) -> None:
+    """Replaces the generated files; what an installation left beside them stays."""
+    with tempfile.TemporaryDirectory() as scratch:
+        generate(Path(scratch))
+        for new in Path(scratch).iterdir():
+            old = sdk / new.name
+            if old.is_dir():
+                shutil.rmtree(old)
+            if new.is_dir():
+                shutil.copytree(new, old)
+            else:
+                sdk.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(new, old)
+
+
+if __name__ == "__main__":
+    try:
+        regenerate(SDK)
+    except BuildError as error:
+        sys.exit(f"error: {error}")

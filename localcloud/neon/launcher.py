@@ -1,0 +1,94 @@
+"""Where data directories and sockets lie, and how a compute is started over one of them with an endpoint's settings."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from localcloud.neon import sizing
+from localcloud.neon.compute import Compute, ComputeError
+from localcloud.neon.copying import remove_tree
+from localcloud.neon.installation import Installation
+from localcloud.neon.records import Endpoint
+from localcloud.neon.template import Template, write_authentication, write_settings
+
+_ATTEMPTS = 3
+
+# A socket's path may have 107 bytes at most, and the state may lie anywhere: so sockets have a short home of their own.
+_SOCKET_HOME = "/tmp"  # noqa: S108 - the folder made in it is private
+
+
+class Launcher:
+    """Starts computes of one state folder with one installed Postgres."""
+
+    def __init__(self, state: Path, installation: Installation) -> None:
+        self.installation = installation
+        self.branches = state / "branches"
+        self.trash = state / "trash"
+        self._templates = state / "templates"
+        self._extensions = state / "extensions"
+        self._trusts_extensions = False
+        self._sockets_note = state / "sockets"
+        self._sockets = Path()
+
+    async def prepare(self) -> Template:
+        """Make the folders, a new one for sockets among them, and the pristine cluster."""
+        for folder in (self.branches, self.trash, self._templates):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            remove_tree(Path(self._sockets_note.read_text()))
+        self._sockets = Path(tempfile.mkdtemp(prefix="neon-", dir=_SOCKET_HOME))
+        self.installation.give(self._sockets)
+        self._sockets_note.write_text(str(self._sockets))
+        self._trusts_extensions = self.installation.write_trusted_extensions(self._extensions)
+        template = Template(self.installation, self._templates, self._sockets / "template")
+        await template.prepare()
+        return template
+
+    def clear(self) -> None:
+        """Remove the folder for sockets."""
+        remove_tree(self._sockets)
+        self._sockets_note.unlink(missing_ok=True)
+
+    def data(self, branch_id: str) -> Path:
+        """A branch's data directory."""
+        return self.branches / branch_id / "data"
+
+    def throw_away(self, branch_id: str) -> None:
+        """Move a branch's directory to the trash at once; emptying that takes its time."""
+        with suppress(FileNotFoundError):
+            self.data(branch_id).parent.rename(self.trash / f"{branch_id}-{secrets.token_hex(4)}")
+
+    async def launch(self, endpoint: Endpoint) -> Compute:
+        """A compute of the endpoint's size that takes connections."""
+        data = self.data(endpoint.branch_id)
+        compute = Compute(self.installation, data, self._sockets / endpoint.id, data.parent / "compute.log")
+        write_authentication(self.installation, data)
+        write_settings(
+            self.installation,
+            data,
+            sockets=compute.sockets,
+            sizes=sizing.settings(endpoint.min_cu, endpoint.max_cu),
+            identity={
+                "neon.project_id": endpoint.project_id,
+                "neon.branch_id": endpoint.branch_id,
+                "neon.endpoint_id": endpoint.id,
+            },
+            trusted_extensions=self._extensions if self._trusts_extensions else None,
+        )
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                await compute.start()
+                break
+            except ComputeError:
+                # Backends of a killed postmaster hold its shared memory for another moment.
+                await asyncio.sleep(0.1 * attempt)
+        else:
+            await compute.start()
+        for mark in (data / "pg_wal").glob("*.history"):
+            if not mark.stat().st_size:
+                mark.unlink()
+        return compute

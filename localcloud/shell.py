@@ -1,0 +1,35 @@
+"""What a shell needs to meet the local cloud: the variables that also lead to the real ones, and the engine's."""
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from localcloud import engine
+from localcloud.cloud import ROOT, TOOLS, Cloud
+
+_VIRTUAL_ENVIRONMENT = str(ROOT / ".venv" / "bin")
+
+
+def environment(cloud: Cloud, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables to set, those that extend an inherited one included (PATH, NO_PROXY)."""
+    path = [entry for entry in inherited.get("PATH", os.defpath).split(os.pathsep) if entry != _VIRTUAL_ENVIRONMENT]
+    with_python = {**inherited, "PATH": os.pathsep.join([_VIRTUAL_ENVIRONMENT, *path])}
+    return {
+        **engine.environment(TOOLS, cloud.pulumi_home, with_python),
+        "NEON_API_KEY": cloud.neon_api_key,
+        "NEON_API_HOST": cloud.neon_api_host,
+        "VERCEL_API_TOKEN": cloud.vercel_api_token,
+        "VERCEL_API_URL": cloud.vercel_api_url,
+        "VERCEL_EDGE_URL": cloud.vercel_edge_url,
+        "PULUMI_BACKEND_URL": cloud.pulumi_backend.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(cloud.passphrase_file),
+        "PULUMI_ERROR_OUTPUT_STRING": "1",
+    }
+
+
+def export_lines(cloud: Cloud) -> list[str]:
+    """The same as lines that any POSIX shell evaluates."""
+    # A passphrase in the environment would win over the file.
+    return ["unset PULUMI_CONFIG_PASSPHRASE"] + [
+        f"export {name}={shlex.quote(value)}" for name, value in environment(cloud).items()
+    ]

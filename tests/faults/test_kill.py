@@ -1,0 +1,132 @@
+"""Pull the plug while a promotion is at any of its steps: the documented recovery converges, nothing is made twice."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.conftest import World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+STEPS = [
+    "neon:index:Branch",
+    "neon:index:Endpoint",
+    "environments:Access",
+    "environments:Ready",
+    "environments:Deployment",
+    "environments:Cutover",
+    "vercel:index:ProjectEnvironmentVariable",
+]
+
+
+@pytest.mark.parametrize("victim", ["engine", "everything"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_promotion_that_was_killed_converges_by_the_documented_recovery(world: World, step: str, victim: str) -> None:
+    branch = f"killed-at-{step.rsplit(':', 1)[1].lower()}-{victim}"
+    before = world.serving()
+    world.add_orders("dev", "dev", 1)
+    branches = world.setting("prod", "branches") | {branch: {"from": {"stack": "dev", "branch": "dev"}}}
+    world.edit("prod", branches=branches, serve=branch)
+
+    kill_at(world, step, everything=victim == "everything")
+
+    answered = world.health(world.outputs("prod")["domain"])
+    assert answered["ok"], "whatever was killed, the app answers"
+    recovered = world.run(sys.executable, "-m", "recovery", "-s", "prod")
+    assert "Recovered" in recovered
+    world.up("prod")
+
+    assert world.serving()["branch"] == branch
+    assert world.serving()["rows"]["orders"] == world.orders("dev", "dev")
+    assert world.orders("prod", before["branch"]) == before["rows"]["orders"], "the branch before is as it was"
+    names = [found["name"] for found in neon(world, "branches")]
+    assert names.count(branch) == 1
+    computes = [found["branch_id"] for found in neon(world, "endpoints")]
+    assert len(computes) == len(set(computes)), "no branch has two computes"
+    world.up("prod", "--expect-no-changes")
+
+
+def test_recovery_refuses_while_the_engine_is_alive(world: World) -> None:
+    world.edit(
+        "prod", branches=world.setting("prod", "branches") | {"alive": {"from": {"stack": "dev", "branch": "dev"}}}
+    )
+    engine = start(world)
+    try:
+        wait_for(engine, "neon:index:Branch alive creating")
+        refused = subprocess.run(
+            [sys.executable, "-m", "recovery", "-s", "prod"],
+            cwd=world.folder,
+            env=world.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert refused.returncode == 1
+        assert "is being updated by process" in refused.stderr
+    finally:
+        engine.communicate()
+    assert engine.returncode == 0
+
+
+def kill_at(world: World, step: str, *, everything: bool) -> None:
+    """Start a promotion and kill it as soon as `step` is under way."""
+    engine = start(world)
+    wait_for(engine, step)
+    time.sleep(0.05)
+    plugins = psutil.Process(engine.pid).children(recursive=True)
+    engine.kill()
+    if everything:
+        end(plugins)
+    engine.communicate()
+    time.sleep(1)  # what the plugins were doing when their engine died comes to its end
+    end(plugins)
+
+
+def end(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def start(world: World) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["pulumi", "up", "-s", "prod", "--yes", "--skip-preview", "--non-interactive", "--color=never"],
+        cwd=world.folder,
+        env=world.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(engine: subprocess.Popen[str], step: str) -> None:
+    """Read the engine's progress until `step` has begun; fail if it ends before."""
+    assert engine.stdout
+    said = []
+    for line in engine.stdout:
+        said.append(line)
+        if step in line and ("creating" in line or "updating" in line or step.endswith("creating")):
+            return
+    raise AssertionError(f"{step} never began:\n{''.join(said)}")
+
+
+def neon(world: World, what: str) -> list[dict[str, Any]]:
+    project = world.outputs("dev")["projects"]["neon"]
+    headers = {"Authorization": f"Bearer {world.cloud.neon_api_key}"}
+    answer = httpx.get(f"{world.cloud.neon_api_host}/projects/{project}/{what}", headers=headers)
+    found: list[dict[str, Any]] = answer.raise_for_status().json()[what]
+    return found
+
+
+def test_recovery_of_a_stack_that_needs_none_changes_nothing(world: World) -> None:
+    assert "Recovered" in world.run(sys.executable, "-m", "recovery", "-s", "prod")
+    world.up("prod", "--expect-no-changes")
