@@ -1,10 +1,12 @@
 """Builds the engine from its Go module, the one form of it that a package registry carries."""
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +19,7 @@ VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 _SWITCHES_TOOLCHAINS = (1, 21)  # the first Go that fetches the toolchain a module asks for
 _REPORT_SECONDS = 3.0
 
-Report = Callable[[str], None]
+Report = Callable[[int, str], None]
 
 
 class BuildError(Exception):
@@ -32,12 +34,12 @@ def build(version: str, cli: Path) -> None:
     new = cli.with_name(f".pulumi.{os.getpid()}")
     flags = f"-s -w -X {VERSION_VARIABLE}=v{version}"
     try:
-        listed = _run([go, "list", "-deps", COMMAND], lambda text: _since(started, f"downloading: {text}"))
-        total = len(listed)
+        listed = _run(
+            [go, "list", "-deps", COMMAND], lambda count, last: _since(started, f"fetched {count} modules {last}")
+        )
         _run(
-            [go, "build", "-v", "-trimpath", "-ldflags", flags, "-o", str(new), COMMAND],
-            lambda text: _since(started, text),
-            total,
+            [go, "build", "-v", "-ldflags", flags, "-o", str(new), COMMAND],
+            lambda count, last: _since(started, f"compiled {count} of {len(listed)} packages {last}"),
         )
         new.replace(cli)
     finally:
@@ -65,35 +67,37 @@ def find_go() -> str:
 
 
 def required_go() -> tuple[int, ...]:
+    """The version that the module's go directive asks for."""
     directive = re.search(r"^go (\S+)$", (MODULE / "go.mod").read_text(), re.MULTILINE)
     assert directive
     return tuple(int(number) for number in directive[1].split("."))
 
 
-def _run(command: list[str], report: Report, total: int = 0) -> list[str]:
-    """The lines of its output; tells what it says on standard error, but no more than every few seconds."""
+def _run(command: list[str], report: Report) -> list[str]:
+    """The lines of its output; every few seconds tells how many it said on standard error, and the last one."""
     said: list[str] = []
-    with subprocess.Popen(command, cwd=MODULE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout
+    with (
+        tempfile.TemporaryFile("w+") as output,
+        subprocess.Popen(command, cwd=MODULE, stdout=output, stderr=subprocess.PIPE, text=True) as process,
+    ):
         assert process.stderr
-        watcher = threading.Thread(target=_watch, args=(process.stderr, said, report, total), daemon=True)
-        watcher.start()
-        output = process.stdout.read().splitlines()
-        watcher.join()
-        code = process.wait()
-    if code:
-        reasons = [line for line in said if not line.startswith("go: downloading")]
-        raise BuildError("\n".join(["`go " + " ".join(command[1:3]) + "` failed:", *reasons[-20:]]))
-    return output
+        listener = threading.Thread(target=_listen, args=(process.stderr, said), daemon=True)
+        listener.start()
+        while process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_REPORT_SECONDS)
+                break
+            report(len(said), said[-1] if said else "")
+        listener.join()
+        if process.returncode:
+            reasons = [line for line in said if not line.startswith("go: downloading")]
+            raise BuildError("\n".join([f"`go {command[1]}` failed:", *reasons[-20:]]))
+        output.seek(0)
+        return output.read().splitlines()
 
 
-def _watch(stream: IO[str], said: list[str], report: Report, total: int) -> None:
-    due = time.monotonic() + _REPORT_SECONDS
-    for line in stream:
-        said.append(line.rstrip())
-        if time.monotonic() >= due:
-            report(f"{len(said)} of {total} packages, {said[-1]}" if total else f"{len(said)} modules, {said[-1]}")
-            due = time.monotonic() + _REPORT_SECONDS
+def _listen(stream: IO[str], said: list[str]) -> None:
+    said.extend(line.rstrip() for line in stream)
 
 
 def _since(started: float, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Decides which engine is used: the one on PATH where it is new enough, else one built here, with its hosts beside it."""
+"""Decides which engine is used: the one on PATH if it is new enough, else one built here with its hosts beside it."""
 
 import fcntl
 import json
@@ -18,7 +18,7 @@ VERSION = "3.259.0"
 
 
 def ensure(tools: Path) -> Path:
-    """Leaves a `pulumi` of at least VERSION in `tools`/bin, with a language host for Python beside it; returns its path.
+    """Leaves a `pulumi` of at least VERSION in `tools`/bin, with a language host beside it; returns its path.
 
     Takes a few milliseconds when all is there. The first time it may build for minutes, and says so on standard error.
     Raises BuildError where it cannot.

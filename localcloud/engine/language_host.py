@@ -1,8 +1,9 @@
 """Runs Python programs for the Pulumi engine where the official language host cannot be installed.
 
-A stand-alone script: nothing of this repository may be importable from it but by the program's own directory, which comes
-first on the path. It prints its port and serves `LanguageRuntime`; programs run one at a time, in the main thread. The engine
-starts one host just to ask about it and another to run the program, so the SDK is loaded after the port is printed.
+A stand-alone script: nothing of this repository may be importable from it but by the program's own directory, which
+comes first on the path. It prints its port and serves `LanguageRuntime`; programs run one at a time, in the main
+thread. The engine starts one host just to ask about it and another to run the program, so the SDK is loaded after the
+port is printed.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from types import ModuleType
 from typing import Any
 
 import grpc
+from google.protobuf import empty_pb2
 
 
 def _protocol() -> tuple[Any, Any, Any]:
@@ -45,7 +47,7 @@ language_pb2, language_pb2_grpc, plugin_pb2 = _protocol()
 Run = tuple[Any, "Future[Any]"]
 
 
-class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):  # type: ignore[misc]
+class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):  # type: ignore[name-defined, misc]
     """Answers the engine; hands programs to the main thread."""
 
     def __init__(self, runs: "queue.SimpleQueue[Run]") -> None:
@@ -86,15 +88,13 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):  # type: ignore[m
         return result.result()
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
-        from google.protobuf import empty_pb2
-
         return empty_pb2.Empty()
 
 
 def run(request: Any) -> Any:
     """Runs one program to its end; an error it reports has been logged to the engine already."""
-    import pulumi
-    from pulumi.runtime import reset_options, run_in_stack, set_all_config
+    import pulumi  # noqa: PLC0415  the SDK is loaded after the port is printed
+    from pulumi.runtime import reset_options, run_in_stack, set_all_config  # noqa: PLC0415
 
     reset_options(
         project=request.project,
@@ -117,7 +117,7 @@ def run(request: Any) -> Any:
     with imports_from(program if program.is_dir() else program.parent):
         try:
             loop.run_until_complete(run_in_stack(lambda: _execute(program)))
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a program raises
             message = describe(error, directory)
             if message:
                 pulumi.log.error(message)
@@ -133,7 +133,7 @@ def _execute(program: Path) -> None:
 
 def describe(error: BaseException, directory: Path) -> str:
     """What to show of an error: "" when the engine has reported it, else a message with the program's own frames."""
-    import pulumi
+    import pulumi  # noqa: PLC0415
 
     match error:
         case SystemExit(code=None | 0):
@@ -191,6 +191,7 @@ def imports_from(directory: Path) -> Iterator[None]:
 
 
 def main() -> None:
+    """Serves until the engine ends it."""
     # A handler in Python can miss a signal that arrives just before the main thread waits; the engine then waits 5 s.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -206,7 +207,7 @@ def main() -> None:
         request, result = runs.get()
         try:
             result.set_result(run(request))
-        except BaseException as error:  # the engine waits for an answer, whatever happened
+        except BaseException as error:  # noqa: BLE001  the engine waits for an answer, whatever happened
             result.set_exception(error)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 LANGUAGE_HOST = ("pulumi-language-python", "pulumi-resource-pulumi-python")
 PLUGINS = {"terraform-provider": "3.136.0", "vercel": "5.21.1"}
 ROOT = Path(__file__).parents[2]
-# Python's own treatment of SIGINT can miss one that arrives just before the main thread waits; the engine then waits 5 s.
+# A handler in Python can miss a signal that arrives just before the main thread waits; the engine then waits 5 s.
 _DYNAMIC = (
     "import runpy, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "runpy.run_module('pulumi.dynamic', run_name='__main__')"
@@ -25,6 +25,7 @@ def install_hosts(directory: Path) -> None:
 
 
 def remove_hosts(directory: Path) -> None:
+    """Takes ours away where the official ones are used."""
     for name in LANGUAGE_HOST:
         if is_stand_in(directory / name):
             (directory / name).unlink()
@@ -40,6 +41,7 @@ def install_plugins(pulumi_home: Path) -> None:
 
 
 def is_stand_in(file: Path) -> bool:
+    """Whether this module wrote it."""
     try:
         with file.open("rb") as handle:
             return _MARK.encode() in handle.read(200)

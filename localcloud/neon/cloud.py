@@ -88,10 +88,12 @@ class NeonCloud:
         await self._serve_api(self.control)
 
     async def _serve_api(self, control: ControlPlane) -> None:
-        runner = web.AppRunner(application(control, self._api_key), access_log=None, handle_signals=False)
+        runner = web.AppRunner(
+            application(control, self._api_key), access_log=None, handle_signals=False, shutdown_timeout=1.0
+        )
         await runner.setup()
         self._stops.append(runner.cleanup)
-        site = web.TCPSite(runner, _LOOPBACK, self.api_port, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, _LOOPBACK, self.api_port)
         await site.start()
         self.api_port = runner.addresses[0][1]
 

@@ -36,7 +36,7 @@ class ControlPlane:
     proxy_port: int
 
     # Seconds that a request waits for another one on the same project before it is answered with 423.
-    patience: float = 2.0
+    patience: float = 5.0
     _locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     def project(self, project_id: str) -> Project:

@@ -74,8 +74,9 @@ class Api:
 
     def _settle(self, answer: Json) -> None:
         """Waits until no operation is under way. One that failed counts as done; one that hangs is awaited for ever."""
-        for operation in answer.get("operations") or []:
-            path = f"/projects/{operation['project_id']}/operations/{operation['id']}"
+        for begun in answer.get("operations") or []:
+            operation = begun
+            path = f"/projects/{begun['project_id']}/operations/{begun['id']}"
             while operation.get("status") in _RUNNING:
                 if self.cancelled.wait(_POLL_SECONDS):
                     raise ApiError(0, f"cancelled while operation {operation['id']} was {operation['status']}")
@@ -85,7 +86,7 @@ class Api:
                     continue
 
     def _send(self, method: str, path: str, body: Json | None, query: Mapping[str, str]) -> Json:
-        import http.client
+        import http.client  # noqa: PLC0415  a preview without changes never needs it
 
         if not self.token:
             raise ApiError(0, self.missing_token)

@@ -20,6 +20,16 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What the engine compares: the state, the inputs it came from, the inputs now."""
+
+    state: Json
+    old_inputs: Json
+    inputs: Json
+    ignored: frozenset[str]
+
+
+@dataclass(frozen=True)
 class State:
     """A resource as its API shows it."""
 
@@ -51,15 +61,15 @@ def _known(resource: Resource) -> str:
     return ", ".join(field.name for field in resource.fields if not field.output)
 
 
-def diff(resource: Resource, state: Json, old_inputs: Json, new: Json, ignored: frozenset[str]) -> list[Change]:
+def diff(resource: Resource, plan: Plan) -> list[Change]:
     """What the plan changes, measured against the state: a value the API fills in keeps when it is left out."""
     changes = []
     for field in resource.fields:
-        if field.output or field.write_only or field.name in ignored:
+        if field.output or field.write_only or field.name in plan.ignored:
             continue
-        before, after = state.get(field.name), new.get(field.name)
+        before, after = plan.state.get(field.name), plan.inputs.get(field.name)
         if after is None:
-            if field.computed or (field.name not in old_inputs and field.default is None):
+            if field.computed or (field.name not in plan.old_inputs and field.default is None):
                 continue
             after = field.default
         if not _same(field, before, after):
@@ -94,45 +104,44 @@ def planned(resource: Resource, new: Json, state: Json | None = None) -> Json:
 
 
 def create(api: Api, resource: Resource, new: Json) -> State:
+    """Makes the resource with these inputs."""
     wanted = _with_defaults(resource, new)
     if resource.before_create:
         resource.before_create(api, wanted)
     first = tuple(field for field in resource.fields if not field.late)
-    answer = _call(api, resource, "POST", resource.create, wanted, _body(resource, first, wanted))
+    answer = _call(api, resource, "POST", resource.create, wanted, body=_body(resource, first, wanted))
     late = [field for field in resource.fields if field.late and wanted.get(field.name) is not None]
     own = str(answer.get("id", ""))
     properties = {**decode(resource.fields, answer), **wanted}
     if resource.after_create:
-        properties = {**properties, **_shown(resource, resource.after_create(api, properties, answer), wanted)}
+        properties = {**properties, **_shown(resource.after_create(api, properties, answer), wanted)}
     if late:
         body = _body(resource, resource.fields, properties)
-        answer = _call(api, resource, "PATCH", resource.update, {**properties, "id": own}, body)
+        answer = _call(api, resource, "PATCH", resource.update, {**properties, "id": own}, body=body)
         properties = {**decode(resource.fields, answer), **properties}
     return State(resource.identity.format_map({**properties, "id": own}), properties)
 
 
-def _shown(resource: Resource, found: Json, wanted: Json) -> Json:
+def _shown(found: Json, wanted: Json) -> Json:
     """What was asked for stays as it was asked for; a block is filled up with what the API added."""
     blocks = {name for name, value in wanted.items() if isinstance(value, dict) and isinstance(found.get(name), dict)}
     merged = {name: {**found[name], **wanted[name]} for name in blocks}
     return {**found, **{name: value for name, value in wanted.items() if name in found}, **merged}
 
 
-def update(
-    api: Api, resource: Resource, own: str, state: Json, old_inputs: Json, new: Json, ignored: frozenset[str]
-) -> Json:
+def update(api: Api, resource: Resource, own: str, plan: Plan) -> Json:
     """Sends each patch that a change touches. A change that no patch carries is taken as made."""
-    changed = {change.path for change in diff(resource, state, old_inputs, new, ignored)}
-    kept = {name: state[name] for name in ignored if name in state}
-    wanted = {**_with_defaults(resource, new), **kept}
-    properties = {**state, **wanted}
+    changed = {change.path for change in diff(resource, plan)}
+    kept = {name: plan.state[name] for name in plan.ignored if name in plan.state}
+    wanted = {**_with_defaults(resource, plan.inputs), **kept}
+    properties = {**plan.state, **wanted}
     for name in changed - set(wanted):
         properties.pop(name, None)
-    at = _located(resource, own, state)
+    at = _located(resource, own, plan.state)
     for patch in resource.patches:
         if changed & set(patch.fields):
             body = _body(resource, _carried(resource, patch, changed), properties)
-            answer = _call(api, resource, "PATCH", resource.update, at, body)
+            answer = _call(api, resource, "PATCH", resource.update, at, body=body)
             properties = {**properties, **decode(resource.fields, answer), **wanted}
     if resource.after_update:
         resource.after_update(api, at, properties)
@@ -182,6 +191,7 @@ def _inputs(resource: Resource, properties: Json, old_inputs: Json) -> Json:
 
 
 def delete(api: Api, resource: Resource, own: str, state: Json) -> None:
+    """Deletes it; an answer that the original takes for success is one here."""
     try:
         _call(api, resource, "DELETE", resource.delete, _located(resource, own, state))
     except ApiError as error:
@@ -212,7 +222,9 @@ def _body(resource: Resource, fields: tuple[Field, ...], properties: Json) -> Js
     return {resource.envelope: body} if resource.envelope else body
 
 
-def _call(api: Api, resource: Resource, method: str, template: str, properties: Json, body: Json | None = None) -> Json:
+def _call(
+    api: Api, resource: Resource, method: str, template: str, properties: Json, *, body: Json | None = None
+) -> Json:
     path = template.format_map({name: quote(str(value), safe="") for name, value in properties.items()})
     query = {param: str(properties[name]) for name, param in resource.query if properties.get(name)}
     answer = api.call(method, path, body, query)

@@ -4,6 +4,7 @@ from localcloud.plugins.table import Block, Field, Function, Json, Many, Package
 
 
 def package_schema(package: Package) -> Json:
+    """The schema as a JSON object."""
     types: Json = {}
     schema: Json = {
         "name": package.name,

@@ -26,6 +26,7 @@ def _import_protocol_only() -> None:
 
 
 def main(plugin: str) -> None:
+    """Serves until the engine ends it."""
     # A handler in Python can miss a signal that arrives just before the main thread waits; the engine then waits 5 s.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _import_protocol_only()

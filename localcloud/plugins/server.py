@@ -13,6 +13,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from localcloud.plugins import provider
 from localcloud.plugins.api import Api
+from localcloud.plugins.schema import package_schema
 from localcloud.plugins.table import Json, Package, Resource
 from localcloud.plugins.values import UNKNOWN, from_struct, to_struct
 
@@ -37,7 +38,7 @@ def _reported(method: Answer) -> Answer:
     def answered(self: "PluginServer", request: Any, context: grpc.ServicerContext) -> Any:
         try:
             return method(self, request, context)
-        except Exception as error:  # any failure must become an answer
+        except Exception as error:  # noqa: BLE001  any failure must become an answer
             kind = (
                 ""
                 if isinstance(error, RuntimeError | LookupError) or hasattr(error, "status")
@@ -91,8 +92,6 @@ class PluginServer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ParameterizeResponse(name=package.name, version=package.version)
 
     def GetSchema(self, request: Any, context: grpc.ServicerContext) -> Any:
-        from localcloud.plugins.schema import package_schema
-
         return provider_pb2.GetSchemaResponse(schema=json.dumps(package_schema(self._package)))
 
     @_reported
@@ -149,7 +148,7 @@ class PluginServer(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         resource = self._package.resource(_type(request.urn))
         state, old, new = (from_struct(part)[0] for part in (request.olds, request.old_inputs, request.news))
-        changes = provider.diff(resource, state, old, new, frozenset(request.ignoreChanges))
+        changes = provider.diff(resource, provider.Plan(state, old, new, frozenset(request.ignoreChanges)))
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if changes else provider_pb2.DiffResponse.DIFF_NONE,
             diffs=[change.path for change in changes],
@@ -195,8 +194,8 @@ class PluginServer(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.UpdateResponse(
                 properties=_outputs(resource, provider.planned(resource, new, state), secrets)
             )
-        ignored = frozenset(request.ignoreChanges)
-        made = self._api.attempt(lambda: provider.update(self._api, resource, request.id, state, old, new, ignored))
+        plan = provider.Plan(state, old, new, frozenset(request.ignoreChanges))
+        made = self._api.attempt(lambda: provider.update(self._api, resource, request.id, plan))
         return provider_pb2.UpdateResponse(properties=_outputs(resource, made, secrets))
 
     @_reported

@@ -54,7 +54,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Patch:
-    """One PATCH of an update: sent when one of `fields` differs; carries the differing ones, or all of them when `whole`."""
+    """One PATCH of an update, sent when one of `fields` differs: with those that do, or with all when `whole`."""
 
     fields: tuple[str, ...]
     whole: bool = False

@@ -9,7 +9,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from localcloud.plugins.table import Block, Field, Json, Many
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
@@ -24,7 +24,7 @@ def from_struct(struct: Struct) -> tuple[Json, frozenset[str]]:
     return values, frozenset(secrets)
 
 
-def _plain(value: Value) -> tuple[Any, bool]:
+def _plain(value: Value) -> tuple[Any, bool]:  # noqa: PLR0911  one per kind
     match value.WhichOneof("kind"):
         case "struct_value":
             fields = value.struct_value.fields
@@ -46,6 +46,7 @@ def _plain(value: Value) -> tuple[Any, bool]:
 
 
 def to_struct(values: Json, secrets: Iterable[str] = ()) -> Struct:
+    """The values, those of these names wrapped as secrets."""
     hidden = frozenset(secrets)
     struct = Struct()
     struct.update(
@@ -59,6 +60,7 @@ def to_struct(values: Json, secrets: Iterable[str] = ()) -> Struct:
 
 
 def has_unknown(value: Any) -> bool:
+    """Whether a preview does not know all of it yet."""
     if isinstance(value, dict):
         return any(has_unknown(each) for each in value.values())
     if isinstance(value, list):
@@ -67,6 +69,7 @@ def has_unknown(value: Any) -> bool:
 
 
 def empty(value: Any) -> bool:
+    """Whether it says nothing: an empty value and none are the same to these providers."""
     return value is None or value in ("", [], {})
 
 

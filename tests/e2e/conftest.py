@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -72,6 +73,22 @@ class World(Program):
             "INSERT INTO orders (customer_id) SELECT (SELECT min(id) FROM customers) FROM generate_series(1, {})"
         )
         self.sql(stack, branch, statement.format(count))
+
+    def post(self, path: str, host: str) -> int:
+        """Return the status of a POST that a visitor of `host` sends."""
+        body = {"productId": 1, "quantity": 1}
+        return httpx.post(f"{self.cloud.vercel_edge_url}{path}", headers={"Host": host}, json=body).status_code
+
+    def deployed_on(self, branch: str) -> str:
+        """Return the host of the deployment that was built for a branch of production."""
+        wanted = self.outputs("prod")["branches"][branch]
+        built = next(
+            found for found in self.state("prod")["deployment"]["resources"] if found["type"].endswith(":Cutover")
+        )
+        deployment = built["outputs"]["history"][wanted]["deployment"]
+        headers = {"Authorization": f"Bearer {self.cloud.vercel_api_token}"}
+        answer = httpx.get(f"{self.cloud.vercel_api_url}/v13/deployments/{deployment}", headers=headers)
+        return str(answer.raise_for_status().json()["url"])
 
     def state(self, stack: str) -> dict[str, Any]:
         """Return a stack's state as it lies in the backend."""

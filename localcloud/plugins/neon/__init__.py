@@ -13,7 +13,7 @@ def _connect(config: Json) -> Api:
     return Api(
         url=os.environ.get("NEON_API_HOST") or "https://console.neon.tech/api/v2",
         token=config.get("apiKey") or os.environ.get("NEON_API_KEY", ""),
-        missing_token="Neon needs an API key: set NEON_API_KEY, or apiKey in the provider's configuration",
+        missing_token="Neon needs an API key: set NEON_API_KEY, or apiKey in the provider's configuration",  # noqa: S106
         retry=RetryPolicy(statuses=(423, 429, 500), pause=1.0, attempts=120, whole=True),
         gone=(404, 422),
         operations=True,

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from localcloud.plugins.api import Api
 
 
-def _pooled(api: "Api", properties: Json, endpoint: Json) -> Json:
-    return {"host": pooler_host(endpoint["host"])} if endpoint.get("pooler_enabled") else {}
+def _pooled(answer: Json) -> Json:
+    endpoint: Json = answer["endpoint"]
+    return {**endpoint, "host": pooler_host(endpoint["host"])} if endpoint.get("pooler_enabled") else endpoint
 
 
 def _reveal(api: "Api", properties: Json, role: Json) -> Json:
@@ -58,8 +59,7 @@ ENDPOINT = Resource(
     update="/projects/{projectId}/endpoints/{id}",
     delete="/projects/{projectId}/endpoints/{id}",
     imports=("projectId", "id"),
-    after_create=_pooled,
-    after_read=_pooled,
+    answer=_pooled,
     patches=(
         Patch(
             (

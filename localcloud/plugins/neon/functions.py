@@ -1,18 +1,14 @@
 """Neon's read-only calls. All but `getProject` answer empty when the request fails: that is what the originals do."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
+from localcloud.plugins.api import Api, ApiError
 from localcloud.plugins.neon.project import PROJECT
 from localcloud.plugins.table import Block, Field, Function, Json, Many
 
-if TYPE_CHECKING:
-    from localcloud.plugins.api import Api
 
-
-def _swallow(api: "Api", path: str, key: str, empty: Any) -> Any:
-    from localcloud.plugins.api import ApiError
-
+def _swallow(api: Api, path: str, key: str, empty: Any) -> Any:
     try:
         return api.call("GET", path).get(key, empty)
     except ApiError:
@@ -23,14 +19,14 @@ def _branches_path(arguments: Json) -> str:
     return f"/projects/{arguments['projectId']}/branches"
 
 
-def _get_project(api: "Api", arguments: Json) -> Json:
+def _get_project(api: Api, arguments: Json) -> Json:
     project = api.call("GET", f"/projects/{arguments['id']}")["project"]
     assert PROJECT.after_read
     found = PROJECT.after_read(api, {}, project)
     return {field.name: found[field.name] for field in _CONNECTION} | {"id": project["id"], "name": project["name"]}
 
 
-def _get_branches(api: "Api", arguments: Json) -> Json:
+def _get_branches(api: Api, arguments: Json) -> Json:
     branches = _swallow(api, _branches_path(arguments), "branches", [])
     return {
         "branches": [
@@ -47,7 +43,7 @@ def _get_branches(api: "Api", arguments: Json) -> Json:
     }
 
 
-def _get_endpoints(api: "Api", arguments: Json) -> Json:
+def _get_endpoints(api: Api, arguments: Json) -> Json:
     path = f"{_branches_path(arguments)}/{arguments['branchId']}/endpoints"
     endpoints = _swallow(api, path, "endpoints", [])
     return {
@@ -65,7 +61,7 @@ def _get_endpoints(api: "Api", arguments: Json) -> Json:
     }
 
 
-def _get_roles(api: "Api", arguments: Json) -> Json:
+def _get_roles(api: Api, arguments: Json) -> Json:
     path = f"{_branches_path(arguments)}/{arguments['branchId']}/roles"
     roles = _swallow(api, path, "roles", [])
     return {
@@ -74,7 +70,7 @@ def _get_roles(api: "Api", arguments: Json) -> Json:
     }
 
 
-def _get_password(api: "Api", arguments: Json) -> Json:
+def _get_password(api: Api, arguments: Json) -> Json:
     of = f"{_branches_path(arguments)}/{arguments['branchId']}/roles/{quote(arguments['roleName'])}"
     return {"password": _swallow(api, f"{of}/reveal_password", "password", ""), "id": arguments["roleName"]}
 

@@ -18,7 +18,7 @@ def _default_branch(api: "Api", project: str) -> Json:
 
 
 def _connection(api: "Api", properties: Json, project: Json) -> Json:
-    """The default branch and how to reach it. Breaks where its only read-write endpoint is disabled, as the original does."""
+    """The default branch and how to reach it. Breaks, as the original, where its only endpoint is disabled."""
     of = f"/projects/{project['id']}/branches"
     branch = _default_branch(api, project["id"])
     endpoints: list[Json] = api.call("GET", f"{of}/{branch['id']}/endpoints").get("endpoints", [])
@@ -26,7 +26,8 @@ def _connection(api: "Api", properties: Json, project: Json) -> Json:
     databases: list[Json] = api.call("GET", f"{of}/{branch['id']}/databases").get("databases", [])
     if not usable or not databases:
         raise LookupError(
-            f"project {project['id']}: its default branch {branch['id']} has no enabled read-write endpoint with a database"
+            f"project {project['id']}: its default branch {branch['id']} "
+            "has no enabled read-write endpoint with a database"
         )
     endpoint, database = usable[0], min(databases, key=lambda found: str(found.get("created_at", "")))
     owner, name = database["owner_name"], database["name"]
@@ -55,6 +56,7 @@ def _uri(user: str, password: str, host: str, database: str) -> str:
 
 
 def pooler_host(host: str) -> str:
+    """`ep-x.region` -> `ep-x-pooler.region`."""
     label, dot, domain = host.partition(".")
     return host if label.endswith("-pooler") else f"{label}-pooler{dot}{domain}"
 

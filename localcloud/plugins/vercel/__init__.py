@@ -13,7 +13,7 @@ def _connect(config: Json) -> Api:
     return Api(
         url=os.environ.get("VERCEL_API_URL") or "https://api.vercel.com",
         token=config.get("apiToken") or os.environ.get("VERCEL_API_TOKEN", ""),
-        missing_token="Vercel needs an API token: set VERCEL_API_TOKEN, or apiToken in the provider's configuration",
+        missing_token="Vercel needs an API token: set VERCEL_API_TOKEN, or apiToken in the provider's configuration",  # noqa: S106
         retry=RetryPolicy(statuses=(429,), pause=1.0, attempts=3),
         gone=(404,),
         query={"teamId": config["team"]} if config.get("team") else {},

@@ -35,12 +35,12 @@ def _get_project(api: "Api", arguments: Json) -> Json:
     return {**decode(PROJECT.fields, PROJECT.answer(answer)), "id": answer["id"]}
 
 
-def _get_file(api: "Api", arguments: Json) -> Json:
+def _get_file(_api: "Api", arguments: Json) -> Json:
     path = arguments["path"]
     return {"file": {path: _fingerprint(Path(path))}, "id": path}
 
 
-def _get_directory(api: "Api", arguments: Json) -> Json:
+def _get_directory(_api: "Api", arguments: Json) -> Json:
     path = arguments["path"]
     if not Path(path).is_dir():
         raise LookupError(f"{path} is no directory")

@@ -940,7 +940,7 @@ class Project(pulumi.CustomResource):
 
     @_builtins.property
     @pulumi.getter
-    def quota(self) -> pulumi.Output[Optional['outputs.ProjectQuota']]:
+    def quota(self) -> pulumi.Output['outputs.ProjectQuota']:
         return pulumi.get(self, "quota")
 
     @_builtins.property

@@ -92,8 +92,9 @@ def test_a_new_enough_pulumi_without_the_official_hosts_is_copied_to_ours(
     assert all(is_stand_in(tools / "bin" / name) for name in LANGUAGE_HOST)
 
 
+@pytest.mark.usefixtures("path")
 def test_the_tools_folder_on_path_does_not_count_as_an_installed_pulumi(
-    tools: Path, path: Path, builds: list[Path], monkeypatch: pytest.MonkeyPatch
+    tools: Path, builds: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installation.ensure(tools)
     monkeypatch.setenv("PATH", f"{tools / 'bin'}{os.pathsep}{os.environ['PATH']}")

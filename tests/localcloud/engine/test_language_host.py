@@ -1,7 +1,6 @@
 """Real programs on the real engine through the stand-in language host."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -201,10 +200,10 @@ def test_this_projects_own_settings_preview_without_a_warning(project: Make) -> 
 
 def test_the_dynamic_provider_finds_the_programs_modules_from_its_directory(project: Make) -> None:
     made = project(MAIN, thing=DYNAMIC)
-    elsewhere = os.getcwd()
+    elsewhere = Path.cwd()
 
     process = made.command("preview", "-s", "dev", "--cwd", str(made.directory))
     output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0, output
-    assert os.getcwd() == elsewhere
+    assert Path.cwd() == elsewhere

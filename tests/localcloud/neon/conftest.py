@@ -50,4 +50,4 @@ def own_host(tmp_path: Path) -> Iterator[Callable[[Path], Host]]:
         assert host.process is not None
         if host.process.poll() is None:
             host.end()
-        wait_until(lambda host=host: not host.postmasters())
+        wait_until(host.has_no_postgres)

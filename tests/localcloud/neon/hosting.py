@@ -18,6 +18,7 @@ API_KEY = "napi_key_of_the_tests"
 ROOT = Path(__file__).resolve().parents[3]
 
 Json = dict[str, Any]
+Query = dict[str, str]
 
 
 @dataclass
@@ -68,7 +69,9 @@ class Host:
         self.process.stdout.close()
         self.api.close()
 
-    def call(self, method: str, path: str, body: Json | None = None, *, status: int = 200, **query: str) -> Json:
+    def call(
+        self, method: str, path: str, body: Json | None = None, *, status: int = 200, query: Query | None = None
+    ) -> Json:
         """The JSON of an answer that must have this status."""
         answer = self.api.request(method, path, json=body, params=query)
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
@@ -91,6 +94,10 @@ class Host:
             except OSError:
                 continue
         return found
+
+    def has_no_postgres(self) -> bool:
+        """Whether none is left."""
+        return not self.postmasters()
 
 
 @dataclass
@@ -118,7 +125,7 @@ class Project:
     @property
     def bare(self) -> str:
         """The id of the branch without an endpoint, where the project has one."""
-        branches = self.host.call("GET", f"{self.path}/branches", None, search="bare")["branches"]
+        branches = self.host.call("GET", f"{self.path}/branches", query={"search": "bare"})["branches"]
         return str(branches[0]["id"])
 
     def branch(self, name: str, *, parent: str | None = None, endpoint: bool = True, **fields: Any) -> Json:
@@ -129,10 +136,13 @@ class Project:
         }
         return self.host.call("POST", f"{self.path}/branches", body, status=201)
 
-    def uri(self, branch: str | None = None, role: str = "neondb_owner", database: str = "neondb", **query: str) -> str:
+    def uri(
+        self, branch: str | None = None, role: str = "neondb_owner", database: str = "neondb", *, pooled: bool = False
+    ) -> str:
         """What Neon says to connect with."""
-        query |= {"branch_id": branch or self.root, "role_name": role, "database_name": database}
-        return str(self.host.call("GET", f"{self.path}/connection_uri", None, **query)["uri"])
+        query = {"branch_id": branch or self.root, "role_name": role, "database_name": database}
+        query["pooled"] = str(pooled).lower()
+        return str(self.host.call("GET", f"{self.path}/connection_uri", query=query)["uri"])
 
     def sql(self, statement: str, branch: str | None = None, uri: str | None = None) -> list[tuple[Any, ...]]:
         """The rows of one statement, run by the owner unless the URI says otherwise."""

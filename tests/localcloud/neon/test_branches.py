@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import pairwise
 
 import psycopg
 import pytest
@@ -48,13 +49,13 @@ def test_the_parent_takes_writes_while_it_is_branched_and_the_branch_is_consiste
         assert project.sql("SELECT sum(balance), count(*) FROM account", branch) == [(5000, 50)]
     during = [moment for moment in moments if began < moment < ended]
     assert len(during) > 100
-    assert max(later - earlier for earlier, later in zip(during, during[1:], strict=False)) < 1.0
+    assert max(later - earlier for earlier, later in pairwise(during)) < 1.0
 
 
 def test_a_row_that_was_committed_before_the_request_is_on_the_branch(project: Project) -> None:
     project.sql("CREATE TABLE t (n int)")
     for number in range(3):
-        project.sql(f"INSERT INTO t VALUES ({number})")
+        project.sql(f"INSERT INTO t SELECT {number}")
         branch = project.branch(f"b{number}")["branch"]["id"]
         assert project.sql("SELECT max(n) FROM t", branch) == [(number,)]
 
@@ -113,13 +114,13 @@ def test_branches_are_listed_searched_counted_and_paged(project: Project) -> Non
     assert whole["annotations"] == {}
     assert "pagination" not in whole
     assert {branch["name"] for branch in whole["branches"]} == {"main", "alpha", "beta"}
-    found = project.host.call("GET", f"{project.path}/branches", None, search="ALP")["branches"]
+    found = project.host.call("GET", f"{project.path}/branches", query={"search": "ALP"})["branches"]
     assert [branch["name"] for branch in found] == ["alpha"]
     assert project.host.call("GET", f"{project.path}/branches/count")["count"] == 3
     query = {"sort_by": "name", "sort_order": "asc", "limit": "2"}
-    page = project.host.call("GET", f"{project.path}/branches", None, **query)
+    page = project.host.call("GET", f"{project.path}/branches", query=query)
     assert [branch["name"] for branch in page["branches"]] == ["alpha", "beta"]
-    rest = project.host.call("GET", f"{project.path}/branches", None, cursor=page["pagination"]["next"], **query)
+    rest = project.host.call("GET", f"{project.path}/branches", query=query | {"cursor": page["pagination"]["next"]})
     assert [branch["name"] for branch in rest["branches"]] == ["main"]
 
 

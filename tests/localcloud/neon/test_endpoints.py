@@ -41,7 +41,7 @@ def test_a_change_that_needs_no_restart_keeps_the_sessions(project: Project) -> 
 
 def test_postgres_knows_its_project_branch_and_endpoint(project: Project) -> None:
     made = project.branch("child")
-    query = "SELECT current_setting('neon.project_id'), current_setting('neon.branch_id'), current_setting('neon.endpoint_id')"
+    query = "SELECT " + ", ".join(f"current_setting('neon.{thing}_id')" for thing in ("project", "branch", "endpoint"))
     expected = (project.answer["project"]["id"], made["branch"]["id"], made["endpoints"][0]["id"])
     assert project.sql(query, made["branch"]["id"]) == [expected]
 

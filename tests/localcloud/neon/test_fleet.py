@@ -84,7 +84,7 @@ async def test_a_compute_with_a_client_is_not_suspended_however_long_it_is_idle(
         clock.now += 10_000
         await fleet.suspend_idle()
         assert await (await session.execute("SELECT 1")).fetchone() == (1,)
-    while fleet.clients(endpoint):
+    while fleet.clients(endpoint):  # noqa: ASYNC110 - the proxy hears of the end in its own time
         await asyncio.sleep(0.01)
     clock.now += 299
     await fleet.suspend_idle()
@@ -121,7 +121,8 @@ async def test_an_operation_that_runs_too_long_makes_the_next_one_423(cloud: Neo
     assert (await api.post(f"/projects/{project}/branches", json={})).status_code == 201
 
 
-async def test_changes_to_one_project_wait_for_each_other(api: httpx.AsyncClient) -> None:
+async def test_changes_to_one_project_wait_for_each_other(cloud: NeonCloud, api: httpx.AsyncClient) -> None:
+    control_of(cloud).patience = 60
     project, _, _ = await make_project(api)
     bodies = [{"branch": {"name": f"b{number}"}} for number in range(3)]
     answers = await asyncio.gather(*(api.post(f"/projects/{project}/branches", json=body) for body in bodies))

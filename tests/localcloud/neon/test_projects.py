@@ -54,7 +54,7 @@ def test_projects_are_listed_page_by_page_until_nothing_is_left(host: Host, sett
     seen: list[str] = []
     cursor = ""
     while True:
-        page = host.call("GET", "/projects", None, limit="1", cursor=cursor)
+        page = host.call("GET", "/projects", query={"limit": "1", "cursor": cursor})
         seen += [item["id"] for item in page["projects"]]
         if "pagination" not in page:
             break
@@ -93,11 +93,11 @@ def test_a_project_with_a_protected_branch_is_not_deleted(project: Project) -> N
     ],
 )
 def test_a_project_that_breaks_a_rule_is_refused_and_not_made(host: Host, body: dict[str, object], text: str) -> None:
-    before = host.call("GET", "/projects", None, limit="400")["projects"]
+    before = host.call("GET", "/projects", query={"limit": "400"})["projects"]
     status, message = host.refused("POST", "/projects", body)
     assert status == 400
     assert text in message
-    assert host.call("GET", "/projects", None, limit="400")["projects"] == before
+    assert host.call("GET", "/projects", query={"limit": "400"})["projects"] == before
 
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic x", "napi_key_of_the_tests"])

@@ -11,7 +11,7 @@ from tests.localcloud.neon.hosting import Project
 
 
 def test_the_pooled_uri_reaches_the_same_compute(settled: Project) -> None:
-    uri = settled.uri(pooled="true")
+    uri = settled.uri(pooled=True)
     assert f"{settled.endpoint}-pooler" in uri
     assert settled.sql("SELECT current_setting('neon.endpoint_id')", uri=uri) == [(settled.endpoint,)]
 

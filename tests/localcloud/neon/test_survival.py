@@ -30,7 +30,7 @@ def test_after_a_kill_everything_is_found_again_and_no_compute_was_left_alone(
     with psycopg.connect(uri, autocommit=True) as session:
         session.execute("INSERT INTO t VALUES (101)")
         host.end(signal.SIGKILL)
-    wait_until(lambda: not host.postmasters())
+    wait_until(host.has_no_postgres)
     host.start()
     assert project.sql("SELECT count(*) FROM t", uri=uri) == [(101,)]
     assert project.sql("SELECT count(*) FROM t") == [(100,)]

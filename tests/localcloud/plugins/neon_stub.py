@@ -22,7 +22,7 @@ class NeonStub:
         self.new_operations: list[str] = []  # the statuses of an operation that the next writes start
         self._numbers = itertools.count(1)
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Answer:  # noqa: C901, PLR0911  a case per route
         if request.token != "neon-key":
             return 401, {"code": "", "message": "this request needs a key"}
         match request.method, request.path.split("/")[3:]:  # after /api/v2
@@ -52,7 +52,7 @@ class NeonStub:
                 return self._inside(method, project, branch, kind, rest, request.body)
         return 404, {"message": f"no route {request}"}
 
-    def _inside(self, method: str, project: str, branch: str, kind: str, rest: list[str], body: Any) -> Answer:
+    def _inside(self, method: str, project: str, branch: str, kind: str, rest: list[str], body: Any) -> Answer:  # noqa: PLR0911, PLR0917  a case per route
         table = self.roles if kind == "roles" else self.databases
         name = kind.removesuffix("s")
         match method, rest:
@@ -82,7 +82,13 @@ class NeonStub:
     def _make_project(self, body: Json) -> Json:
         project = f"proj-{next(self._numbers)}"
         asked = body.pop("branch", {})
-        made = {"id": project, "region_id": "local", "pg_version": 18, "provisioner": "k8s-neonvm", "org_id": "org-1"}
+        made: Json = {
+            "id": project,
+            "region_id": "local",
+            "pg_version": 18,
+            "provisioner": "k8s-neonvm",
+            "org_id": "org-1",
+        }
         made |= {"history_retention_seconds": 86400, "store_passwords": True, "settings": {}} | body
         self.projects[project] = made
         branch = self._branch(project, {"name": asked.get("name", "main")}, default=True)
@@ -103,7 +109,7 @@ class NeonStub:
     def _branch(self, project: str, body: Json, *, default: bool = False) -> Json:
         own = f"br-{next(self._numbers)}"
         first = next((each["id"] for each in self.branches.values() if each["default"]), None)
-        made = {"id": own, "project_id": project, "default": default, "protected": False, "logical_size": 4096}
+        made: Json = {"id": own, "project_id": project, "default": default, "protected": False, "logical_size": 4096}
         made |= {"parent_id": first, "parent_lsn": "0/10", "parent_timestamp": "2026-01-01T00:00:00Z"} if first else {}
         made |= body
         self.branches[own] = made
@@ -111,7 +117,7 @@ class NeonStub:
 
     def _endpoint(self, project: str, body: Json) -> Json:
         own = f"ep-{next(self._numbers)}"
-        made = {"id": own, "project_id": project, "host": f"{own}.local.test", "proxy_host": "local.test"}
+        made: Json = {"id": own, "project_id": project, "host": f"{own}.local.test", "proxy_host": "local.test"}
         made |= {"region_id": "local", "autoscaling_limit_min_cu": 0.25, "autoscaling_limit_max_cu": 2}
         made |= {"provisioner": "k8s-neonvm", "pooler_mode": "transaction", "settings": {"pg_settings": {}}}
         made |= {"disabled": False, "pooler_enabled": False, "suspend_timeout_seconds": 0} | body

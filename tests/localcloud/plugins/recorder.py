@@ -84,7 +84,7 @@ def served(recorder: Recorder) -> Iterator[Recorder]:
             self.end_headers()
             self.wfile.write(payload)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _any
+        do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815  the names that the server calls
 
         def log_message(self, *_: object) -> None:
             """Keeps quiet."""

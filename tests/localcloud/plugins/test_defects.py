@@ -1,6 +1,6 @@
 """The behaviour of the original providers that a stack has to guard against: here as there."""
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -8,9 +8,9 @@ from tests.localcloud.plugins.neon_stub import NeonStub
 from tests.localcloud.plugins.recorder import Recorder
 from tests.localcloud.plugins.stack import Declared, Stack
 
-PROJECT = ("neon.Project", {"name": "app"}, {})
+PROJECT: tuple[str, dict[str, Any], dict[str, Any]] = ("neon.Project", {"name": "app"}, {})
 VARIABLE = {"project_id": "$site.id", "key": "URL", "value": "one", "sensitive": True, "targets": ["production"]}
-SITE = ("vercel.Project", {"name": "site"}, {})
+SITE: tuple[str, dict[str, Any], dict[str, Any]] = ("vercel.Project", {"name": "site"}, {})
 
 
 def branch(**properties: object) -> Declared:

@@ -5,13 +5,14 @@ import re
 import signal
 import subprocess
 import time
+from typing import Any
 
 import pytest
 
 from tests.localcloud.plugins.recorder import Recorder
 from tests.localcloud.plugins.stack import Declared, Stack
 
-PROJECT = ("neon.Project", {"name": "app"}, {})
+PROJECT: tuple[str, dict[str, Any], dict[str, Any]] = ("neon.Project", {"name": "app"}, {})
 
 
 def test_what_has_no_name_gets_one_of_the_resource_and_seven_digits_and_keeps_it(stack: Stack) -> None:

@@ -101,7 +101,7 @@ def test_a_second_preview_of_everything_changes_nothing_and_asks_nothing(
     assert vercel.taken() == []
 
 
-def test_secrets_are_ciphertext_in_the_state_and_never_shown(stack: Stack, neon: Recorder) -> None:
+def test_secrets_are_ciphertext_in_the_state_and_never_shown(stack: Stack) -> None:
     shown = stack.up(everything())
     shown += stack.up(everything(url={"value": "$secret:postgres://two"}))
     shown += stack.run("preview", "--diff", "--json", "--refresh", "-s", "dev")
