@@ -118,6 +118,7 @@ class Environment(pulumi.ComponentResource):
                 "deployment_url": deployment.url if deployment else "",
                 "health_path": app.health_path if app else "",
                 "health_status": app.health_status if app else 0,
+                "facts": dict(topology.facts),
                 "guard": guard
                 and {
                     "live": guard.live,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from components.facts import facts
 from components.lineage import lineage_problems, own_parent, parents_first
 from components.settings import BranchSettings, Problem, Settings, SettingsError
 from components.settings.model import DEFAULT_SUSPEND
@@ -55,7 +56,7 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
         projects=_projects(settings, stack, exports),
         branches=tuple(_branch(settings, name, stack, exports) for name in parents_first(settings, stack)),
         served=settings.serve.branch,
-        strategy=settings.strategy.kind,
+        facts=facts(settings, stack),
         database=settings.database.name,
         owner=settings.database.owner,
         app_role=app_role(stack),

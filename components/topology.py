@@ -106,7 +106,7 @@ class Topology:
     projects: NewProjects | ExistingProjects
     branches: tuple[BranchPlan, ...]
     served: str
-    strategy: str
+    facts: Mapping[str, str]
     database: str
     owner: str
     app_role: str

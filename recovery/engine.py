@@ -80,7 +80,7 @@ def _alive(pid: int) -> bool:
 def _run(*arguments: str, shown: bool = False) -> str:
     command = ["pulumi", *arguments, "--non-interactive"]
     out = None if shown else subprocess.PIPE
-    done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - no shell
+    done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise EngineError(f"pulumi {arguments[0]} failed:\n{done.stderr.strip()}")
     return done.stdout or ""

@@ -26,11 +26,12 @@ from pulumi.dynamic import (
 )
 
 from resources.departure import Allowance, LeftBehindError, address, live_refusal, rows_of
+from resources.deployment import has_served
 from resources.fence import is_fenced, lift_fence, raise_fence
 from resources.neon_api import Neon
 from resources.postgres import connected
 from resources.probe import Health, probe
-from resources.review import review
+from resources.review import first_review, is_known, move_review, same_branch_review
 from resources.vercel_api import Vercel
 
 _POINTER = ("branch", "fingerprint", "deployment")
@@ -43,7 +44,14 @@ class CutoverProvider(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse a move that leaves rows behind, and tell the reviewer what the move means. Changes nothing."""
-        if not _olds or not news.get("guard") or _olds["branch"] == news["branch"]:
+        if not news.get("guard"):
+            return CheckResult(news, [])
+        if not _olds:
+            pulumi.log.info(first_review(news))
+            return CheckResult(news, [])
+        if _olds["branch"] == news["branch"]:
+            if _olds["deployment"] != news["deployment"]:
+                pulumi.log.info(same_branch_review(news))
             return CheckResult(news, [])
         allowance = Allowance.of(news["guard"])
         if allowance.live and (refusal := live_refusal(_olds, news)):
@@ -51,7 +59,7 @@ class CutoverProvider(ResourceProvider):
         count = rows_of(_olds)
         if refusal := allowance.refusal(count, _olds["served_name"]):
             return CheckResult(news, [CheckFailure("", refusal)])
-        pulumi.log.info(review(_olds, news, count))
+        pulumi.log.info(move_review(_olds, news, count, again=_served_before(news)))
         return CheckResult(news, [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -99,6 +107,7 @@ class Cutover(Resource, module="environments", name="Cutover"):
         fingerprint, baseline           of its Access
         deployment, deployment_url      of its Deployment
         health_path, health_status      what a healthy deployment answers
+        facts                           target, strategy, source, moment, compute: for the review alone
         guard                           live, rows, accepted_branch, accepted_rows, fence_first; None for no guard
         """
         outputs = {"served": None, "domain": None, "history": None}
@@ -146,6 +155,14 @@ def _move(props: dict[str, Any], olds: dict[str, Any] | None) -> str:
     if leaving:
         _tell(leaving, props, pause)
     return domain
+
+
+def _served_before(news: dict[str, Any]) -> bool:
+    """Tell whether the branch is known and a deployment that served it with these credentials can be promoted again."""
+    if not (is_known(news["branch"]) and is_known(news["fingerprint"])):
+        return False
+    with Vercel() as vercel:
+        return has_served(vercel, news["vercel"], news["branch"], news["fingerprint"])
 
 
 def _close(leaving: dict[str, Any], allowance: Allowance) -> None:

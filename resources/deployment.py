@@ -79,6 +79,12 @@ class Deployment(Resource, module="environments", name="Deployment"):
         super().__init__(DeploymentProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
 
 
+def has_served(vercel: Vercel, project: str, branch: str, fingerprint: str) -> bool:
+    """Tell whether a deployment with these credentials of this branch has been production before."""
+    found = vercel.deployments(project, {"neonBranch": branch, "credentials": fingerprint})
+    return any(deployment.get("readySubstate") == "PROMOTED" for deployment in found)
+
+
 def _deploy(props: dict[str, Any], built: list[dict[str, str]], *, moved: bool) -> dict[str, Any]:
     with Vercel() as vercel:
         staged = not vercel.project(props["project"]).get("autoAssignCustomDomains", True)

@@ -1,23 +1,90 @@
-"""The review: what a move of the pointer means for the data, in plain words, before it happens."""
+"""The review: what a move of the pointer means, in plain words, before it happens. One block, 100 columns wide."""
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
+
+from pulumi.runtime.rpc import UNKNOWN
 
 if TYPE_CHECKING:
     from resources.rows import RowCount
 
+_WIDTH = 98
+_LABEL = 10
 
-def review(olds: dict[str, Any], news: dict[str, Any], count: RowCount) -> str:
-    """Return the review of a move from the branch of `olds` to the one of `news`, readable at 100 columns."""
-    was, now = olds["served_name"], news["served_name"]
-    pause = "writes pause for about a second" if news["guard"]["fence_first"] else "nothing pauses"
-    behind = "nothing: no row was written to it since it began" if not count.total else str(count)
-    return "\n".join(
-        [
-            f"The pointer moves from {was} to {now}.",
-            f"  left behind on {was}: {behind}",
-            f"  {was} stays as it is and becomes read-only for the app; {pause}, reads go on",
-            f"  to undo: pulumi config set serve {was}, then pulumi up",
-        ]
+
+def first_review(news: dict[str, Any]) -> str:
+    """Return the review of an environment's first deployment."""
+    now, facts = news["served_name"], news["facts"]
+    return _block(
+        f"{facts['target']} will serve {now}, for the first time ({facts['strategy']})",
+        data=_data(news),
+        deploy=_FIRST_DEPLOYMENT,
+        compute=facts["compute"],
+        undo="nothing served before, so there is no way back but forward",
     )
+
+
+def same_branch_review(news: dict[str, Any]) -> str:
+    """Return the review of a new deployment on the branch that serves already."""
+    now, facts = news["served_name"], news["facts"]
+    return _block(
+        f"{facts['target']} stays on {now}; its app is deployed anew",
+        data=f"no branch is made, left or moved to; {now} keeps every row",
+        deploy="the app or its credentials changed: a build, staged and probed before it gets the domain",
+        undo="put the app back as it was, then pulumi up",
+    )
+
+
+def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, again: bool) -> str:
+    """Return the review of a move from the branch of `olds` to the one of `news`.
+
+    `count` is what would be left behind, `again` whether a deployment that served the branch before is promoted again.
+    """
+    was, now, facts = olds["served_name"], news["served_name"], news["facts"]
+    first = news["guard"]["fence_first"]
+    return _block(
+        f"{facts['target']} moves from {was} to {now} ({facts['strategy']})",
+        data=_data(news),
+        behind=_behind(was, count, news["guard"]),
+        stays=f"{was} stays as it is, the way back; for the app it becomes read-only",
+        host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
+        deploy=_AGAIN if again else _FIRST_DEPLOYMENT,
+        compute=f"{facts['compute']} (before: {olds.get('facts', {}).get('compute', 'not known')})",
+        pause="writes pause for about a second before the domain moves, reads go on"
+        if first
+        else "no pause: the domain moves first, then writes that still reach the old branch are stopped",
+        undo=f"pulumi config set serve {was}, then pulumi up",
+    )
+
+
+_AGAIN = "the deployment that served it before is promoted again; nothing is built"
+_FIRST_DEPLOYMENT = "a build with the new URLs, staged and probed before it gets the domain"
+
+
+def is_known(value: Any) -> bool:
+    """Tell whether a preview knows this value already."""
+    return isinstance(value, str) and value not in (UNKNOWN, "")
+
+
+def _data(news: dict[str, Any]) -> str:
+    now, facts = news["served_name"], news["facts"]
+    if is_known(news["branch"]):
+        return f"{now} is there already, with the rows that it has, once cloned from {facts['source']}"
+    return f"{now} is made now, as a copy of {facts['source']} {facts['moment'] or 'as of that moment'}"
+
+
+def _behind(was: str, count: RowCount, guard: dict[str, Any]) -> str:
+    if not count.total and not count.missing:
+        return f"nothing: no row was written to {was} since it began"
+    accepted = " (accepted in the stack file)" if guard["accepted_branch"] == was else ""
+    return f"{count} stay behind on {was}{accepted}"
+
+
+def _block(title: str, **parts: str) -> str:
+    lines = [title]
+    for label, text in parts.items():
+        wrapped = textwrap.wrap(text, _WIDTH - _LABEL - 2)
+        lines += [f"  {label if index == 0 else '':<{_LABEL}}{line}" for index, line in enumerate(wrapped)]
+    return "\n".join(lines)

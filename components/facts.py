@@ -1,0 +1,38 @@
+"""What a reviewer is told of the settings, in words: the strategy's name, the served branch's source, its size."""
+
+from __future__ import annotations
+
+from components.settings import Settings
+from components.settings.values import NEVER
+
+_STRATEGIES = {"clone-and-promote": "Clone & Promote"}
+
+
+def facts(settings: Settings, stack: str) -> dict[str, str]:
+    """Return target, strategy, source, moment and compute of the served branch, in the words of the review."""
+    return {
+        "target": settings.target,
+        "strategy": _STRATEGIES[settings.strategy.kind],
+        "source": _source(settings, stack),
+        "moment": f"as of {at}" if (at := settings.branches[settings.serve.branch].at) else "",
+        "compute": _compute(settings),
+    }
+
+
+def _source(settings: Settings, stack: str) -> str:
+    branch = settings.branches[settings.serve.branch]
+    if branch.source is None:
+        return "the project's default branch"
+    own = branch.source.stack in (None, stack)
+    return branch.source.branch if own else f"{branch.source.branch} (stack {branch.source.stack})"
+
+
+def _compute(settings: Settings) -> str:
+    compute = settings.compute
+    size = (
+        f"{compute.min_cu:g} CU"
+        if compute.min_cu == compute.largest
+        else f"{compute.min_cu:g} to {compute.largest:g} CU"
+    )
+    idle = "never suspends" if compute.suspend == NEVER else f"suspends after {compute.suspend} s without a connection"
+    return f"{size}, {idle}"
