@@ -131,6 +131,8 @@ class Fleet:
         """The endpoint's compute, started if it isn't up; a caller that gives up doesn't stop the start."""
         if (compute := self.running(endpoint.id)) is not None:
             return compute
+        if endpoint.disabled:
+            raise EndpointDisabledError
         if (wanted := self._cold_copies.get(endpoint.branch_id)) is not None:
             wanted.set()
         return await asyncio.shield(self._keep(self._start_recorded(endpoint)))

@@ -103,7 +103,7 @@ class Api:
             connection.request(method, target, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
             content, status = response.read(), response.status
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise ApiError(0, f"{method} {path}: no answer from {where.netloc}: {error}") from error
         finally:
             connection.close()

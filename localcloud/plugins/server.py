@@ -12,7 +12,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from localcloud.plugins import provider
-from localcloud.plugins.api import Api
+from localcloud.plugins.api import Api, ApiError
 from localcloud.plugins.schema import package_schema
 from localcloud.plugins.table import Json, Package, Resource
 from localcloud.plugins.values import UNKNOWN, from_struct, to_struct
@@ -39,13 +39,9 @@ def _reported(method: Answer) -> Answer:
         try:
             return method(self, request, context)
         except Exception as error:  # noqa: BLE001  any failure must become an answer
-            kind = (
-                ""
-                if isinstance(error, RuntimeError | LookupError) or hasattr(error, "status")
-                else type(error).__name__
-            )
-            text = error.args[0] if isinstance(error, LookupError) and error.args else str(error)
-            context.abort(grpc.StatusCode.UNKNOWN, _redacted(request, f"{kind}: {text}" if kind else str(text)))
+            told = isinstance(error, ApiError | RuntimeError) or type(error) is LookupError
+            text = str(error) if told else f"{type(error).__name__}: {error}"
+            context.abort(grpc.StatusCode.UNKNOWN, _redacted(request, text))
 
     return answered
 

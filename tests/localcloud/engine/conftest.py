@@ -1,5 +1,6 @@
 """Projects for the real engine, each with a backend of its own."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -58,7 +59,12 @@ def project(local_engine: dict[str, str], tmp_path: Path) -> Callable[..., Proje
         for module, text in files.items():
             (directory / f"{module}.py").write_text(text)
         made = Project(directory, {**local_engine, "PULUMI_BACKEND_URL": backend.as_uri()})
-        made.run("stack", "init", "dev")
+        stacks = backend / ".pulumi" / "stacks" / name
+        stacks.mkdir(parents=True)
+        (backend / ".pulumi" / "meta.yaml").write_text("version: 1\n")
+        (stacks / "dev.json").write_text(
+            json.dumps({"version": 3, "checkpoint": {"stack": f"organization/{name}/dev"}})
+        )
         return made
 
     return make

@@ -54,11 +54,9 @@ def test_a_program_is_previewed_brought_up_changed_and_destroyed_without_a_warni
     made = project(MAIN, thing=DYNAMIC)
     made.run("config", "set", "--secret", "password", "hidden-word", "-s", "dev")
 
-    shown = made.run("preview", "-s", "dev")
-    shown += made.run("up", "--yes", "-s", "dev")
+    shown = made.run("up", "--yes", "-s", "dev")
     shown += made.run("preview", "--expect-no-changes", "-s", "dev")
-    made.run("config", "set", "size", "2", "-s", "dev")
-    shown += made.run("up", "--yes", "--skip-preview", "-s", "dev")
+    shown += made.run("up", "--yes", "--skip-preview", "-s", "dev", "-c", "size=2")
     outputs = json.loads(made.run("stack", "output", "--json", "-s", "dev"))
     shown += made.run("destroy", "--yes", "--skip-preview", "-s", "dev")
 
@@ -71,9 +69,8 @@ def test_a_program_is_previewed_brought_up_changed_and_destroyed_without_a_warni
 
 def test_a_check_that_refuses_is_shown_with_its_reason(project: Make) -> None:
     made = project(MAIN, thing=DYNAMIC)
-    made.run("config", "set", "size", "11", "-s", "dev")
 
-    output = made.run("preview", "-s", "dev", ok=False)
+    output = made.run("preview", "-s", "dev", "-c", "size=11", ok=False)
 
     assert "size must be below 10" in output
     assert "Traceback" not in output
@@ -196,14 +193,3 @@ def test_this_projects_own_settings_preview_without_a_warning(project: Make) -> 
     output = made.run("preview", "-s", "dev")
 
     assert not re.search("warning|error", output, re.IGNORECASE)
-
-
-def test_the_dynamic_provider_finds_the_programs_modules_from_its_directory(project: Make) -> None:
-    made = project(MAIN, thing=DYNAMIC)
-    elsewhere = Path.cwd()
-
-    process = made.command("preview", "-s", "dev", "--cwd", str(made.directory))
-    output, _ = process.communicate(timeout=60)
-
-    assert process.returncode == 0, output
-    assert Path.cwd() == elsewhere

@@ -110,6 +110,26 @@ async def test_a_client_calls_off_the_copy_of_a_stopped_branch_instead_of_waitin
     await (await client).close()
 
 
+async def test_a_branch_whose_copy_was_called_off_is_made_from_the_running_parent(
+    cloud: NeonCloud, api: httpx.AsyncClient
+) -> None:
+    fleet = control_of(cloud).fleet
+    project, endpoint, uri = await make_project(api)
+    async with await psycopg.AsyncConnection.connect(uri, autocommit=True) as session:
+        await session.execute("CREATE TABLE t AS SELECT generate_series(1, 100000) AS n")
+    await api.post(f"/projects/{project}/endpoints/{endpoint}/suspend")
+    body = {"endpoints": [{"type": "read_write"}]}
+    branching = asyncio.create_task(api.post(f"/projects/{project}/branches", json=body))
+    while not fleet._cold_copies:  # noqa: ASYNC110 - the copy itself gives no sign
+        await asyncio.sleep(0.001)
+    async with await psycopg.AsyncConnection.connect(uri, autocommit=True) as session:
+        assert await (await session.execute("SELECT count(*) FROM t")).fetchone() == (100_000,)
+    made = (await branching).json()
+    child = made["connection_uris"][0]["connection_uri"]
+    async with await psycopg.AsyncConnection.connect(child, autocommit=True) as session:
+        assert await (await session.execute("SELECT count(*) FROM t")).fetchone() == (100_000,)
+
+
 async def test_an_operation_that_runs_too_long_makes_the_next_one_423(cloud: NeonCloud, api: httpx.AsyncClient) -> None:
     control = control_of(cloud)
     control.patience = 0.05

@@ -39,9 +39,10 @@ def vercel() -> Iterator[Recorder]:
 def empty(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """A stack that was made and never used, to be copied."""
     folder = tmp_path_factory.mktemp("empty")
-    (folder / "backend").mkdir()
-    backend = {"PULUMI_BACKEND_URL": (folder / "backend").as_uri(), "PULUMI_CONFIG_PASSPHRASE": "test"}
-    made = Stack(folder / "project", {**engine, **backend})
+    backend = folder / "backend"
+    backend.mkdir()
+    reached = {"PULUMI_BACKEND_URL": backend.as_uri(), "PULUMI_CONFIG_PASSPHRASE": "test"}
+    made = Stack(folder / "project", {**engine, **reached}, backend, backend)
     made.prepare()
     return made
 
@@ -59,4 +60,6 @@ def stack(empty: Stack, neon: Recorder, vercel: Recorder, tmp_path: Path) -> Sta
             "VERCEL_API_URL": vercel.url,
             "VERCEL_API_TOKEN": "vercel-token",
         },
+        tmp_path / "backend",
+        empty.backend,
     )

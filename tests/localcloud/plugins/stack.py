@@ -19,13 +19,13 @@ class Stack:
 
     directory: Path
     environment: dict[str, str]
-    output: str = ""
+    backend: Path
+    pristine: Path
 
     def prepare(self) -> None:
         """Makes the project and its empty stack."""
         self.directory.mkdir(parents=True)
         (self.directory / "Pulumi.yaml").write_text("name: plugins\nruntime: python\n")
-        (self.directory / "Pulumi.dev.yaml").write_text("config: {}\n")
         shutil.copy(PROGRAM, self.directory)
         self.declare({})
         self.run("stack", "init", "dev")
@@ -46,7 +46,6 @@ class Stack:
             timeout=90,
         )
         assert (done.returncode == 0) is ok, done.stdout
-        self.output = done.stdout
         return done.stdout
 
     def up(self, resources: Declared | None = None, *, ok: bool = True) -> str:
@@ -64,13 +63,19 @@ class Stack:
         return {step["urn"].split("::")[-1]: step["op"] for step in found["steps"] if step["op"] != "same"}
 
     def resources(self) -> dict[str, dict[str, Any]]:
-        state = json.loads(self.run("stack", "export", "-s", "dev"))
-        found = state["deployment"].get("resources", [])
-        return {resource["urn"].split("::")[-1]: resource for resource in found}
+        """The state's resources by name; secrets are ciphertext."""
+        [file] = self.backend.glob(".pulumi/stacks/plugins/dev.json")
+        latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+        return {resource["urn"].split("::")[-1]: resource for resource in latest.get("resources", [])}
 
     def outputs(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.run("stack", "output", "--json", "--show-secrets", "-s", "dev"))
+        found: dict[str, Any] = self.resources()["plugins-dev"]["outputs"]
         return found
+
+    def forget(self) -> None:
+        """Empties the state, and nothing else."""
+        shutil.rmtree(self.backend)
+        shutil.copytree(self.pristine, self.backend)
 
 
 def warnings(output: str) -> list[str]:
