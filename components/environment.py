@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pulumi
 import pulumi_neon as neon
+import pulumiverse_vercel as vercel
 
 from components import neon as neon_side
 from components import vercel as vercel_side
@@ -22,7 +23,10 @@ class Environment(pulumi.ComponentResource):
 
     def __init__(self, name: str, topology: Topology, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make what the topology says, in the order Branch -> Ready -> Deployment -> Cutover -> variables."""
-        super().__init__("environments:index:Environment", name, None, opts)
+        # Providers of our own, not the default ones: both plugins start at once instead of when first needed.
+        providers = [neon.Provider("neon"), vercel.Provider("vercel")]
+        given = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=providers), opts)
+        super().__init__("environments:index:Environment", name, None, given)
         self._topology = topology
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
         self.branches: dict[str, neon_side.Branch] = {}

@@ -10,11 +10,11 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-import psycopg
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 from resources import app_role
+from resources.deferred import psycopg
 from resources.http import NotFoundError
 from resources.neon_api import Address, Neon
 from resources.postgres import Connection, connected, fingerprint, password_of, with_login

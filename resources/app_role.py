@@ -7,8 +7,7 @@ passwords"), so the password is sent as a bound value over the connection and ne
 
 from __future__ import annotations
 
-from psycopg import sql
-
+from resources.deferred import sql
 from resources.postgres import Connection
 
 _INHERIT_IS_A_GRANTS = 160_000

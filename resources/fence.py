@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import time
 
-from psycopg import sql
-
 from resources.app_role import grant_rows, user_schemas
+from resources.deferred import sql
 from resources.postgres import Connection
 
 _DEADLINE = 10.0

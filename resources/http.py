@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from typing import Any, Self
 
-import httpx
+from resources.deferred import httpx
 
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_TIMEOUT = 30.0
+_CONNECT_TIMEOUT = 5.0
 _TRIES = 6
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
@@ -44,7 +45,10 @@ class JsonApi:
         """Open a connection pool; nothing is sent yet."""
         self._service = service
         self._http = httpx.Client(
-            base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT, params=params
+            base_url=base_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(_TIMEOUT, connect=_CONNECT_TIMEOUT),
+            params=params,
         )
 
     def __enter__(self) -> Self:

@@ -7,8 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
+from resources.deferred import httpx
 from resources.http import JsonApi
 
 DEFAULT_URL = "https://console.neon.tech/api/v2"

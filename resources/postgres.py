@@ -6,12 +6,14 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-import psycopg
+from resources.deferred import httpx, psycopg
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+if TYPE_CHECKING:
+    Connection = psycopg.Connection[tuple[Any, ...]]
+else:
+    Connection = Any  # named in annotations only
 _CONNECT_SECONDS = 10
 _WAKE_SECONDS = 60.0
 _PAUSE = 0.1

@@ -11,9 +11,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import sql
-
+from resources.deferred import psycopg, sql
 from resources.postgres import Connection
 
 _TABLES = """

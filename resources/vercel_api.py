@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
+from resources.deferred import httpx
 from resources.http import ApiError, JsonApi
 
 DEFAULT_URL = "https://api.vercel.com"

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 from google.protobuf import empty_pb2
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from localcloud.plugins import provider
@@ -48,7 +49,7 @@ def _reported(method: Answer) -> Answer:
 
 def _redacted(request: Any, text: str) -> str:
     for name in ("news", "olds", "properties", "args", "old_inputs"):
-        if name in request.DESCRIPTOR.fields_by_name:
+        if isinstance(getattr(request, name, None), Struct):
             values, secrets = from_struct(getattr(request, name))
             for secret in secrets:
                 if isinstance(values[secret], str) and values[secret]:
@@ -83,7 +84,9 @@ class PluginServer(provider_pb2_grpc.ResourceProviderServicer):
         arguments = list(request.args.args)
         if (arguments and arguments[0] != "kislerdm/neon") or asked.name not in ("", package.name):
             raise RuntimeError(f"this stand-in serves {package.name} {package.version} only")
-        if asked.version not in ("", package.version) or arguments[1:2] not in ([], [package.version]):
+        # For an explicit provider the engine names the version of the plugin, for a default one that of the package.
+        versions = ("", package.version, *(package.base or ())[1:2])
+        if asked.version not in versions or arguments[1:2] not in ([], [package.version]):
             raise RuntimeError(f"this stand-in serves {package.name} {package.version} only")
         return provider_pb2.ParameterizeResponse(name=package.name, version=package.version)
 
