@@ -23,9 +23,9 @@ class Environment(pulumi.ComponentResource):
 
     def __init__(self, name: str, topology: Topology, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make what the topology says, in the order Branch -> Ready -> Deployment -> Cutover -> variables."""
-        # Providers of our own, not the default ones: both plugins start at once instead of when first needed.
-        providers = [neon.Provider("neon"), vercel.Provider("vercel")]
-        given = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=providers), opts)
+        # Not the default provider, so that the plugin starts at once and not when the variables come, last of all.
+        # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
+        given = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[vercel.Provider("vercel")]), opts)
         super().__init__("environments:index:Environment", name, None, given)
         self._topology = topology
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
