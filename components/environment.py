@@ -22,7 +22,10 @@ class Environment(pulumi.ComponentResource):
     """One environment: its branches, and the pointer to the one that it serves."""
 
     def __init__(self, name: str, topology: Topology, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Make what the topology says, in the order Branch -> Ready -> Deployment -> Cutover -> variables."""
+        """Make what the topology says, in the order Branch -> Ready -> Deployment -> Cutover -> variables.
+
+        The computes of the branches that don't serve come after the cutover: the one that served until now shrinks.
+        """
         # Not the default provider, so that the plugin starts at once and not when the variables come, last of all.
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
         given = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[vercel.Provider("vercel")]), opts)
@@ -30,13 +33,17 @@ class Environment(pulumi.ComponentResource):
         self._topology = topology
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
         self.branches: dict[str, neon_side.Branch] = {}
-        for branch in topology.branches:
-            self.branches[branch.name] = self._branch(branch)
+        for plan in topology.branches:
+            self.branches[plan.name] = self._branch(plan)
         self._served = self.branches[topology.served]
+        self._served.open(after=[])
         ready = self._ready()
         deployment = self._deployment(ready)
         self.cutover = self._cutover(ready, deployment)
         self._variables()
+        for branch in self.branches.values():
+            if branch is not self._served:
+                branch.open(after=[self.cutover])
         self.register_outputs({})
 
     def _projects(self) -> tuple[pulumi.Input[str], pulumi.Input[str], pulumi.Input[str] | None]:
@@ -65,6 +72,8 @@ class Environment(pulumi.ComponentResource):
             database=self._topology.database,
             owner=self._topology.owner,
             role=self._topology.app_role,
+            generation=self._topology.credentials,
+            serves=plan.name == self._topology.served,
         )
         return neon_side.Branch(plan.name, args, pulumi.ResourceOptions(parent=self))
 
@@ -76,8 +85,11 @@ class Environment(pulumi.ComponentResource):
         return Ready(
             "served",
             project=self.neon_project,
+            served_name=self._topology.served,
             branch=self._served.branch.id,
             endpoint=self._served.endpoint.id,
+            database=self._topology.database,
+            owner=self._topology.owner,
             pooled_url=access.pooled_url,
             direct_url=access.direct_url,
             fingerprint=access.fingerprint,
@@ -116,6 +128,7 @@ class Environment(pulumi.ComponentResource):
                 "database": topology.database,
                 "owner": topology.owner,
                 "role": topology.app_role,
+                "roles": list(topology.app_roles),
                 "fingerprint": access.fingerprint,
                 "baseline": access.baseline,
                 "deployment": deployment.deployment if deployment else "",

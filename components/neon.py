@@ -7,16 +7,14 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_neon as neon
 
-from components.topology import BranchPlan, Compute, NewProjects
+from components.topology import BranchPlan, NewProjects
 from resources.access import Access
 from resources.origin import Origin
-
-_NEVER = -1
 
 
 @dataclass(frozen=True, kw_only=True)
 class BranchArgs:
-    """What one branch is made from."""
+    """What one branch is made from, and what the app uses of it."""
 
     project: pulumi.Input[str]
     parent: pulumi.Input[str | None]
@@ -26,14 +24,20 @@ class BranchArgs:
     database: str
     owner: str
     role: str
+    generation: int
+    serves: bool
 
 
 class Branch(pulumi.ComponentResource):
     """One owned branch: where it comes from, its rows, its compute and its app's login."""
 
+    endpoint: neon.Endpoint
+    access: Access
+
     def __init__(self, name: str, args: BranchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the branch; nothing in it is replaced or deleted by any edit but dropping it."""
         super().__init__("environments:neon:Branch", name, None, opts)
+        self._name, self._args = name, args
         timestamp, lsn = args.plan.at
         origin = Origin(
             name,
@@ -58,15 +62,25 @@ class Branch(pulumi.ComponentResource):
                 ignore_changes=["parentId", "parentLsn", "parentTimestamp"],
             ),
         )
-        self.endpoint = _endpoint(name, args.project, self.branch.id, args.plan.compute, self)
+
+    def open(self, after: list[pulumi.Resource]) -> None:
+        """Give the branch its compute and its login.
+
+        A branch that no longer serves shrinks and suspends, which restarts its compute: `after` is what has to be done
+        before that, the cutover to the one that serves.
+        """
+        args = self._args
+        self.endpoint = _endpoint(self._name, args, self.branch.id, self, after)
         self.access = Access(
-            name,
+            self._name,
             project=args.project,
             branch=self.branch.id,
             endpoint=self.endpoint.id,
             database=args.database,
             owner=args.owner,
             role=args.role,
+            generation=args.generation,
+            serves=args.serves,
             opts=pulumi.ResourceOptions(parent=self, protect=True),
         )
         self.register_outputs({})
@@ -84,15 +98,16 @@ def make_project(plan: NewProjects, parent: pulumi.Resource) -> neon.Project:
 
 
 def _endpoint(
-    name: str, project: pulumi.Input[str], branch: pulumi.Input[str], compute: Compute, parent: pulumi.Resource
+    name: str, args: BranchArgs, branch: pulumi.Input[str], parent: pulumi.Resource, after: list[pulumi.Resource]
 ) -> neon.Endpoint:
+    compute = args.plan.compute
     return neon.Endpoint(
         name,
-        project_id=project,
+        project_id=args.project,
         branch_id=branch,
         type="read_write",
         autoscaling_limit_min_cu=compute.min_cu,
         autoscaling_limit_max_cu=compute.max_cu,
         suspend_timeout_seconds=compute.suspend_seconds,
-        opts=pulumi.ResourceOptions(parent=parent, protect=True),
+        opts=pulumi.ResourceOptions(parent=parent, protect=True, depends_on=after),
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from components.facts import facts
 from components.lineage import lineage_problems, own_parent, parents_first
 from components.settings import BranchSettings, Problem, Settings, SettingsError
-from components.settings.model import DEFAULT_SUSPEND
+from components.settings.model import DEFAULT_SUSPEND, SMALLEST_CU
 from components.strategies import pointer_problems
 from components.topology import (
     ANY_ROWS,
@@ -28,6 +28,9 @@ from components.topology import (
 
 _VERCEL_TARGETS = {"production": ("production",), "development": ("development", "preview")}
 _LONGEST_ROLE = 63
+
+RESTING = Compute(SMALLEST_CU, SMALLEST_CU, DEFAULT_SUSPEND)
+"""The compute of a branch that doesn't serve: it costs next to nothing, and is there when the pointer comes back."""
 
 
 def foreign_stacks(settings: Settings, stack: str) -> set[str]:
@@ -59,15 +62,17 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
         facts=facts(settings, stack),
         database=settings.database.name,
         owner=settings.database.owner,
-        app_role=app_role(stack),
+        credentials=settings.credentials,
+        app_roles=app_roles(stack),
         app=_app(settings, digest),
         guard=_guard(settings) if production else None,
     )
 
 
-def app_role(stack: str) -> str:
-    """Return the name of the role with which `stack`'s app connects: the environment's own, in Postgres' letters."""
-    return f"app_{re.sub(r'[^a-z0-9]+', '_', stack.lower())}"[:_LONGEST_ROLE]
+def app_roles(stack: str) -> tuple[str, str]:
+    """Return the names of the two roles that `stack`'s app connects with in turn, in Postgres' letters."""
+    name = f"app_{re.sub(r'[^a-z0-9]+', '_', stack.lower())}"[: _LONGEST_ROLE - 2]
+    return f"{name}_1", f"{name}_2"
 
 
 def _projects(settings: Settings, stack: str, exports: Mapping[str, StackExports]) -> NewProjects | ExistingProjects:
@@ -91,12 +96,12 @@ def _projects(settings: Settings, stack: str, exports: Mapping[str, StackExports
 
 def _branch(settings: Settings, name: str, stack: str, exports: Mapping[str, StackExports]) -> BranchPlan:
     branch, compute = settings.branches[name], settings.compute
-    suspend = compute.suspend if name == settings.serve.branch else DEFAULT_SUSPEND
+    serving = Compute(compute.min_cu, compute.largest, compute.suspend)
     return BranchPlan(
         name=name,
         parent=_parent(branch, own_parent(settings, name, stack), exports),
         at=(branch.at.timestamp, branch.at.lsn) if branch.at else (None, None),
-        compute=Compute(compute.min_cu, compute.largest, suspend),
+        compute=serving if name == settings.serve.branch else RESTING,
     )
 
 

@@ -109,9 +109,15 @@ class Topology:
     facts: Mapping[str, str]
     database: str
     owner: str
-    app_role: str
+    credentials: int
+    app_roles: tuple[str, str]
     app: AppPlan | None
     guard: Guard | None
+
+    @property
+    def app_role(self) -> str:
+        """The one of the two app roles whose turn it is: they alternate, so that a rotation leaves the other in use."""
+        return self.app_roles[(self.credentials - 1) % 2]
 
     @property
     def own_source(self) -> str:

@@ -11,15 +11,26 @@ import secrets
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
 
 from resources import app_role
 from resources.deferred import psycopg
+from resources.fence import is_fenced, raise_fence
 from resources.http import NotFoundError
 from resources.neon_api import Address, Neon
 from resources.postgres import Connection, connected, fingerprint, password_of, with_login
+from resources.rotation import close_login
 
-_INPUTS = ("project", "branch", "endpoint", "database", "owner", "role")
+_INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation")
 _PASSWORD_BYTES = 32
 
 
@@ -27,6 +38,14 @@ class AccessProvider(ResourceProvider):
     """Makes a branch's credentials; making them again gives new ones to the same roles."""
 
     serialize_as_secret_always = False
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Refuse a generation that skips one: it would change the password that the running deployment uses."""
+        was, now = int(_olds.get("generation", news["generation"])), int(news["generation"])
+        if abs(now - was) <= 1:
+            return CheckResult(news, [])
+        reason = f"credentials is {now} and was {was}: rotate one step at a time, so that what runs keeps its login"
+        return CheckResult(news, [CheckFailure("", reason)])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the credentials; safe to repeat after a create that was cut short."""
@@ -46,12 +65,17 @@ class AccessProvider(ResourceProvider):
         return DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in _INPUTS))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Write the URLs anew; the password stays unless the role changed. The baseline is kept for ever."""
+        """Write the URLs anew, with a new password in a new generation. The baseline is kept for ever."""
         address, role = _address(_news), _news["role"]
-        password = password_of(_olds["direct_url"]) if _olds["role"] == role else None
+        password = password_of(_olds["direct_url"]) if _olds["generation"] == _news["generation"] else None
         with Neon() as neon:
             with connected(neon.uri(address, pooled=False)) as connection:
+                fenced = is_fenced(connection, _olds["role"])
                 password = _make(connection, address, role, password)
+                if fenced:
+                    raise_fence(connection, [role])
+                if role != _olds["role"] and not _news["serves"]:
+                    close_login(connection, _olds["role"])
             outs = _news | _urls(neon, address, role, password)
         return UpdateResult(outs | {key: _olds[key] for key in ("baseline", "shut_out")})
 
@@ -83,9 +107,15 @@ class Access(Resource, module="environments", name="Access"):
         database: str,
         owner: str,
         role: str,
+        generation: int,
+        serves: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Make `role` on `branch`, reached over its compute `endpoint`; `owner` is the role that owns `database`."""
+        """Make `role` on `branch`, reached over its compute `endpoint`; `owner` is the role that owns `database`.
+
+        Another `generation` comes with another `role`, so that the login in use outlives the rotation; where nothing
+        `serves` from the branch, the one before is closed at once.
+        """
         props = {
             "project": project,
             "branch": branch,
@@ -93,6 +123,8 @@ class Access(Resource, module="environments", name="Access"):
             "database": database,
             "owner": owner,
             "role": role,
+            "generation": generation,
+            "serves": serves,
             "pooled_url": None,
             "direct_url": None,
             "fingerprint": None,

@@ -22,14 +22,19 @@ DECLARE
     verb text := CASE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN 'ALTER' ELSE 'CREATE' END;
 BEGIN
     EXECUTE format('%s ROLE %I LOGIN PASSWORD %L', verb, name, current_setting('environments.password'));
+EXCEPTION WHEN query_canceled OR others THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END $$
 """
+"""An error of the inner statement is raised anew, since its context would quote the statement and so the password."""
 
 _SCHEMAS = """
-SELECT nspname FROM pg_namespace
-WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'neon', 'neon_migration')
-ORDER BY nspname
+SELECT n.nspname FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+  AND NOT (n.nspname IN ('neon', 'neon_migration') AND r.rolsuper)
+ORDER BY n.nspname
 """
+"""Neon's own schemas belong to its superuser; one of the same name that a user made is the app's."""
 
 _OTHER_LOGINS = """
 SELECT rolname FROM pg_roles

@@ -7,8 +7,11 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from resources.neon_api import Neon
+from resources.deferred import psycopg
+from resources.http import ApiError, ApiUnreachableError
+from resources.neon_api import Address, Neon, OperationFailedError
 from resources.postgres import NotReadyError, connected, password_of
+from resources.warm import Warmth, hot_relations, warm
 
 
 class ReadyProvider(ResourceProvider):
@@ -28,8 +31,10 @@ class ReadyProvider(ResourceProvider):
         )
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Prove it for what is served next."""
+        """Prove it for what is served next, and warm that with what was hot on what is served until now."""
         _prove(_news)
+        if _news["branch"] != _olds["branch"]:
+            pulumi.log.info(f"{_news['name']}: {_warm(_olds, _news)}")
         return UpdateResult(_news)
 
 
@@ -41,16 +46,22 @@ class Ready(Resource, module="environments", name="Ready"):
         name: str,
         *,
         project: pulumi.Input[str],
+        served_name: str,
         branch: pulumi.Input[str],
         endpoint: pulumi.Input[str],
+        database: str,
+        owner: str,
         pooled_url: pulumi.Input[str],
         direct_url: pulumi.Input[str],
         fingerprint: pulumi.Input[str],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Prove that both URLs lead to `branch` over `endpoint`."""
+        """Prove that both URLs lead to `branch`, which the program calls `served_name`, over `endpoint`."""
         props = {
             "project": project,
+            "name": served_name,
+            "database": database,
+            "owner": owner,
             "branch": branch,
             "endpoint": endpoint,
             "pooled_url": pooled_url,
@@ -59,6 +70,21 @@ class Ready(Resource, module="environments", name="Ready"):
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url"])
         super().__init__(ReadyProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
+
+
+def _warm(olds: dict[str, Any], news: dict[str, Any]) -> Warmth:
+    """Read what was hot on the branch of `olds` into the cache of the one of `news`; a failure leaves it cold."""
+    try:
+        with Neon() as neon, connected(neon.uri(_address(olds), pooled=False)) as connection:
+            hot = hot_relations(connection)
+        with Neon() as neon, connected(neon.uri(_address(news), pooled=False)) as connection:
+            return warm(connection, hot)
+    except (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError, psycopg.Error) as error:
+        return Warmth(0, 0, f"it stays cold: {error}")
+
+
+def _address(props: dict[str, Any]) -> Address:
+    return Address(*(props[key] for key in ("project", "branch", "endpoint", "database", "owner")))
 
 
 def _prove(props: dict[str, Any]) -> None:

@@ -3,7 +3,11 @@
 Every row version carries the 32-bit id of the transaction that wrote it. Widened to 64 bits it is compared with the
 branch's baseline. The widening takes the largest id that fits below the snapshot's end, so it is never too small: the
 count may be too high (a table that a migration rewrote counts whole) and is never too low. Rows that were only deleted
-leave nothing to count.
+leave nothing to count. Large objects count by their pages; materialized views are made of rows that count already,
+and foreign tables lie elsewhere.
+
+Each table is counted as of its own moment: while others write, a row that moves between two tables may be missed, so
+the count that decides is taken behind the fence.
 """
 
 from __future__ import annotations
@@ -11,18 +15,22 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from resources.app_role import user_schemas
 from resources.deferred import psycopg, sql
 from resources.postgres import Connection
 
 _TABLES = """
 SELECT n.nspname, c.relname,
        EXISTS (SELECT FROM pg_attribute a
-               WHERE a.attrelid = c.oid AND a.attnum > 0 AND {written} >= %(baseline)s) AS migrated
+               WHERE a.attrelid = c.oid AND a.attnum > 0 AND {written} >= %(baseline)s)
+       AND EXISTS (SELECT FROM pg_attribute a
+                   WHERE a.attrelid = c.oid AND a.attnum < 0 AND {written} < %(baseline)s) AS migrated
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence <> 't'
-  AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname NOT IN ('information_schema', 'neon', 'neon_migration')
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname = ANY(%(schemas)s)
+   OR c.oid = 'pg_largeobject'::regclass AND EXISTS (SELECT FROM pg_largeobject_metadata)
 ORDER BY c.relpages, n.nspname, c.relname
 """
+"""A table's columns are older than its change; those of a table that was made since the baseline have no old one."""
 
 _WRITTEN = """
 (SELECT CASE WHEN wide >= next THEN wide - 4294967296 ELSE wide END
@@ -68,32 +76,60 @@ def count_rows(connection: Connection, baseline: int, seconds: float) -> RowCoun
     A table that can't be read, or not in time, is named in `missing`.
     """
     deadline = time.monotonic() + seconds
-    written = sql.SQL(_WRITTEN)
-    tables = connection.execute(
-        sql.SQL(_TABLES).format(written=written.format(row=sql.Identifier("a"))), {"baseline": baseline}
-    ).fetchall()
-    connection.execute("SET row_security = off")
+    late = f"took longer than {seconds:.0f} s"
     counted: list[TableRows] = []
-    for schema, table, migrated in tables:
-        name = table if schema == "public" else f"{schema}.{table}"
-        query = sql.SQL("SELECT count(*) FROM ONLY {} AS t WHERE {} >= %s").format(
-            sql.Identifier(schema, table), written.format(row=sql.Identifier("t"))
-        )
-        try:
-            _limit(connection, deadline - time.monotonic())
-            row = connection.execute(query, (baseline,)).fetchone()
-        except psycopg.errors.UndefinedTable:
-            continue
-        except (psycopg.errors.QueryCanceled, TimeoutError):
-            return RowCount(tuple(counted), f"counting {name} and what follows took longer than {seconds:.0f} s")
-        except psycopg.errors.InsufficientPrivilege:
-            return RowCount(tuple(counted), f"{name} can't be read by the database's owner")
-        if row and row[0]:
-            counted.append(TableRows(name, int(row[0]), bool(migrated)))
-    return RowCount(tuple(counted))
+    missing: list[str] = []
+    name = "its tables"
+    try:
+        _limit(connection, deadline)
+        if _next_transaction(connection) < baseline:
+            return RowCount((), "it was set back to before it began, so that its new rows can't be told from old ones")
+        tables = _tables(connection, baseline)
+        connection.execute("SET row_security = off")
+        for schema, table, migrated in tables:
+            name = _told(schema, table)
+            _limit(connection, deadline)
+            try:
+                rows = _written(connection, schema, table, baseline)
+            except psycopg.errors.UndefinedTable:
+                missing.append(f"{name} was dropped or renamed meanwhile")
+            except psycopg.errors.InsufficientPrivilege:
+                missing.append(f"{name} can't be read by the database's owner")
+            else:
+                counted += [TableRows(name, rows, migrated)] if rows else []
+    except (psycopg.errors.QueryCanceled, TimeoutError):
+        missing.append(f"counting {name} and what follows {late}")
+    return RowCount(tuple(counted), "; ".join(missing))
 
 
-def _limit(connection: Connection, seconds: float) -> None:
+def _next_transaction(connection: Connection) -> int:
+    row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _tables(connection: Connection, baseline: int) -> list[tuple[str, str, bool]]:
+    query = sql.SQL(_TABLES).format(written=sql.SQL(_WRITTEN).format(row=sql.Identifier("a")))
+    found = connection.execute(query, {"baseline": baseline, "schemas": user_schemas(connection)})
+    return [(str(schema), str(table), bool(migrated)) for schema, table, migrated in found.fetchall()]
+
+
+def _written(connection: Connection, schema: str, table: str, baseline: int) -> int:
+    """Count one table; the baseline is written into the query, since a name may hold a percent sign."""
+    query = sql.SQL("SELECT count(*) FROM ONLY {} AS t WHERE {} >= {}").format(
+        sql.Identifier(schema, table), sql.SQL(_WRITTEN).format(row=sql.Identifier("t")), sql.Literal(baseline)
+    )
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _told(schema: str, table: str) -> str:
+    if schema == "pg_catalog":
+        return "large objects"
+    return table if schema == "public" else f"{schema}.{table}"
+
+
+def _limit(connection: Connection, deadline: float) -> None:
+    seconds = deadline - time.monotonic()
     if seconds <= 0:
         raise TimeoutError
     connection.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(int(seconds * 1000) + 1)))

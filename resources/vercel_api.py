@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ _BUILD_DEADLINE = 900.0
 _PROMOTE_DEADLINE = 120.0
 _PROBE_TIMEOUT = 10.0
 _LOG_LINES = 20
+_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@/\s]+@")
+BYPASS_SECRET = "VERCEL_AUTOMATION_BYPASS_SECRET"  # noqa: S105 - the name of a variable
 
 
 class DeploymentFailedError(Exception):
@@ -106,15 +109,15 @@ class Vercel(JsonApi):
             if state == "READY":
                 return found
             if state in ("ERROR", "CANCELED") or time.monotonic() > deadline:
-                log = "\n".join(f"    {line}" for line in self.log(deployment))
-                raise DeploymentFailedError(f"deployment {found['url']} ended as {state}; its log:\n{log}")
+                raise DeploymentFailedError(f"deployment {found['url']} ended as {state}.{self.log(deployment)}")
             time.sleep(_POLL)
 
-    def log(self, deployment: str) -> list[str]:
-        """Return the last lines that a deployment's build wrote."""
+    def log(self, deployment: str) -> str:
+        """Return the last lines that a deployment wrote, indented below a heading, with passwords in URLs masked."""
         events = self.call("GET", f"/v3/deployments/{deployment}/events", query={"limit": "-1"})
         texts = [event.get("text") or event.get("payload", {}).get("text", "") for event in events]
-        return [text for text in texts if text][-_LOG_LINES:]
+        lines = [_PASSWORD.sub(r"\1[secret]@", line) for text in texts for line in text.splitlines() if line.strip()]
+        return "".join(f"\n    {line}" for line in ["Its log:", *lines[-_LOG_LINES:]]) if lines else ""
 
     def promote(self, project: str, deployment: str, domain: str) -> None:
         """Give the production domains to a deployment that is built, and wait until `domain` leads to it.
@@ -144,15 +147,32 @@ class Vercel(JsonApi):
             self.call("POST", "/v2/files", content=file.content, headers=headers)
 
 
-def visit(host: str, path: str) -> tuple[int, str]:
-    """Return the status that a visitor of `https://host/path` gets; 0 and the error's name where nothing answers.
+@dataclass(frozen=True)
+class Answer:
+    """What a visitor got: the HTTP status, or 0 and the name of the failure; and the branch that the answer names."""
 
-    `VERCEL_EDGE_URL` names another edge, which is then asked for `host`.
+    status: int
+    failure: str = ""
+    branch: str | None = None
+
+
+def visit(host: str, path: str) -> Answer:
+    """Return what a visitor of `https://host/path` gets.
+
+    `VERCEL_EDGE_URL` names another edge, which is then asked for `host`. `VERCEL_AUTOMATION_BYPASS_SECRET` lets the
+    visitor past a project's deployment protection.
     """
     edge = os.environ.get("VERCEL_EDGE_URL")
     url = f"{edge}{path}" if edge else f"https://{host}{path}"
+    secret = os.environ.get(BYPASS_SECRET)
+    headers = {"Host": host} | ({"x-vercel-protection-bypass": secret} if secret else {})
     try:
-        answer = httpx.get(url, headers={"Host": host}, timeout=_PROBE_TIMEOUT)
+        answer = httpx.get(url, headers=headers, timeout=_PROBE_TIMEOUT)
     except httpx.TransportError as error:
-        return 0, type(error).__name__
-    return answer.status_code, ""
+        return Answer(0, type(error).__name__)
+    try:
+        told = answer.json()
+    except ValueError:
+        told = None
+    branch = told.get("branch") if isinstance(told, dict) else None
+    return Answer(answer.status_code, branch=branch if isinstance(branch, str) else None)

@@ -15,6 +15,7 @@ from components.settings.values import At, ComputeUnits, Suspend
 WIDEST_AUTOSCALING = 8
 """CU between min_cu and max_cu: Neon's limit."""
 
+SMALLEST_CU = 0.25
 DEFAULT_SUSPEND = 300
 """Seconds; also what a branch that no longer serves suspends after."""
 
@@ -79,7 +80,7 @@ class ProjectSettings(_Model):
 class ComputeSettings(_Model):
     """The size of the served branch's compute, in Neon's compute units (1 CU is 1 vCPU and 4 GB)."""
 
-    min_cu: ComputeUnits = 0.25
+    min_cu: ComputeUnits = SMALLEST_CU
     max_cu: ComputeUnits | None = None
     suspend: Suspend = DEFAULT_SUSPEND
 
@@ -142,7 +143,10 @@ class AcceptSettings(_Model):
 
 
 class Settings(_Model):
-    """One environment: the branches that it owns, and the one that it serves to its Vercel targets."""
+    """One environment: the branches that it owns, and the one that it serves to its Vercel targets.
+
+    `credentials` is the generation of the app's login: add one to rotate it.
+    """
 
     target: Literal["production", "development"]
     project: ProjectSettings = ProjectSettings()
@@ -153,6 +157,7 @@ class Settings(_Model):
     strategy: Strategy
     compute: ComputeSettings = ComputeSettings()
     database: DatabaseSettings = DatabaseSettings()
+    credentials: Annotated[int, Field(ge=1)] = 1
     app: AppSettings | None = None
     safety: SafetySettings = SafetySettings()
     accept: AcceptSettings | None = None

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from localcloud.vercel import VercelCloud
+
+pytestmark = pytest.mark.slow
 
 TOKEN = "t" * 24
 DOMAIN = {"host": "shop.vercel.app"}

@@ -68,9 +68,9 @@ def test_an_edited_source_of_a_branch_that_is_there_is_refused(world: World) -> 
 
 def test_the_app_connects_with_a_role_of_its_own_that_can_neither_change_the_schema_nor_be_devs(world: World) -> None:
     roles = {row[0]: row[1] for row in world.sql("prod", "prod-v1", "SELECT rolname, rolcanlogin FROM pg_roles")}
-    assert roles["app_prod"] is True
-    assert roles["app_dev"] is False, "dev's role came along with the copy and must not log in"
-    granted = world.sql("prod", "prod-v1", "SELECT has_schema_privilege('app_prod', 'public', 'CREATE')")
+    assert roles["app_prod_1"] is True
+    assert roles["app_dev_1"] is False, "dev's role came along with the copy and must not log in"
+    granted = world.sql("prod", "prod-v1", "SELECT has_schema_privilege('app_prod_1', 'public', 'CREATE')")
     assert granted == [(False,)]
 
 

@@ -12,6 +12,8 @@ from localcloud import lifecycle
 from localcloud.cloud import ROOT, Cloud
 from tests.localcloud.stand_ins import COMMAND
 
+pytestmark = pytest.mark.slow
+
 
 def localcloud(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

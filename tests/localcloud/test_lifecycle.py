@@ -22,6 +22,8 @@ from localcloud.ports import LOOPBACK
 from localcloud.processes import Identity
 from tests.localcloud.stand_ins import COMMAND
 
+pytestmark = pytest.mark.slow
+
 
 def start(state: Path, deadline: float = 20) -> Started:
     return lifecycle.start(state, command=COMMAND, deadline=deadline)

@@ -8,7 +8,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.localcloud.engine.conftest import Project
+
+pytestmark = pytest.mark.e2e
 
 Make = Callable[..., Project]
 ROOT = Path(__file__).parents[3]

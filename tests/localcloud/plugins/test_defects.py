@@ -8,6 +8,8 @@ from tests.localcloud.plugins.neon_stub import NeonStub
 from tests.localcloud.plugins.recorder import Recorder
 from tests.localcloud.plugins.stack import Declared, Stack
 
+pytestmark = pytest.mark.e2e
+
 PROJECT: tuple[str, dict[str, Any], dict[str, Any]] = ("neon.Project", {"name": "app"}, {})
 VARIABLE = {"project_id": "$site.id", "key": "URL", "value": "one", "sensitive": True, "targets": ["production"]}
 SITE: tuple[str, dict[str, Any], dict[str, Any]] = ("vercel.Project", {"name": "site"}, {})

@@ -12,6 +12,8 @@ import pytest
 from tests.localcloud.plugins.recorder import Recorder
 from tests.localcloud.plugins.stack import Declared, Stack
 
+pytestmark = pytest.mark.e2e
+
 PROJECT: tuple[str, dict[str, Any], dict[str, Any]] = ("neon.Project", {"name": "app"}, {})
 
 

@@ -2,10 +2,14 @@
 
 from typing import Any, cast
 
+import pytest
+
 from tests.localcloud.plugins.neon_stub import PASSWORD, NeonStub
 from tests.localcloud.plugins.recorder import Recorder
 from tests.localcloud.plugins.stack import Declared, Stack, warnings
 from tests.localcloud.plugins.vercel_stub import VercelStub
+
+pytestmark = pytest.mark.e2e
 
 
 def everything(**changed: dict[str, Any]) -> Declared:

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from localcloud.vercel import VercelCloud
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "t" * 24
