@@ -90,6 +90,13 @@ class World(Program):
         answer = httpx.get(f"{self.cloud.vercel_api_url}/v13/deployments/{deployment}", headers=headers)
         return str(answer.raise_for_status().json()["url"])
 
+    def serving_deployment(self) -> str:
+        """Return the id of the deployment that has production's domain."""
+        project = self.outputs("prod")["projects"]["vercel"]
+        headers = {"Authorization": f"Bearer {self.cloud.vercel_api_token}"}
+        answer = httpx.get(f"{self.cloud.vercel_api_url}/v9/projects/{project}", headers=headers)
+        return str(answer.raise_for_status().json()["targets"]["production"]["id"])
+
     def state(self, stack: str) -> dict[str, Any]:
         """Return a stack's state as it lies in the backend."""
         state: dict[str, Any] = json.loads(self.pulumi("stack", "export", "-s", stack))

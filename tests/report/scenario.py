@@ -1,0 +1,81 @@
+"""Every kind of preview that a reviewer may meet, made one after the other on the local cloud by real edits."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.e2e.conftest import FROM_DEV, World
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What `pulumi preview --json` printed in one case, and its exit code."""
+
+    case: str
+    stack: str
+    exit_code: int
+    text: str
+
+
+def previews(world: World) -> Iterator[Recorded]:
+    """Live through a stack's life in a world with nothing brought up, a preview at each turn."""
+    world.select("dev")
+    yield record(world, "dev-made", stack="dev")
+    world.select("prod")
+    yield record(world, "refused-without-dev")
+    world.bring_up_dev()
+    yield record(world, "first")
+    world.up("prod")
+    yield record(world, "nothing-to-do")
+    yield record(world, "refused-token", env={"NEON_API_KEY": ""})
+    yield from _promotion(world)
+    yield from _rollback(world)
+    program = world.folder / "__main__.py"
+    program.write_text(program.read_text() + '\nraise ValueError("postgresql://owner:made-up-word@host/db is off")\n')
+    yield record(world, "crashed")
+
+
+def _promotion(world: World) -> Iterator[Recorded]:
+    first = world.setting("prod", "branches")
+    compute = world.setting("prod", "compute")
+    world.edit("prod", branches=first | {"prod-v2": FROM_DEV}, serve="prod-v2", compute={"min_cu": 1, "max_cu": 2})
+    yield record(world, "promotion")
+    world.edit("prod", compute=compute)
+    world.post("/orders", world.outputs("prod")["domain"])
+    yield record(world, "refused-rows")
+    world.edit("prod", accept={"branch": "prod-v1", "rows": 2})
+    yield record(world, "promotion-accepted")
+    world.up("prod")
+
+
+def _rollback(world: World) -> Iterator[Recorded]:
+    both = world.setting("prod", "branches")
+    world.edit("prod", serve="prod-v1")
+    yield record(world, "rollback")
+    world.edit("prod", safety={"phase": "live"})
+    yield record(world, "refused-live")
+    world.edit("prod", safety=None, serve="prod-v9", compute={"min_cu": 3, "max_cu": 2})
+    yield record(world, "refused-settings")
+    world.edit("prod", serve="prod-v2", compute={"min_cu": 1, "max_cu": 4, "suspend": "never"})
+    world.edit("prod", branches={"prod-v2": FROM_DEV})
+    yield record(world, "refused-drop")
+    world.edit("prod", branches=both)
+    handler = world.folder / "app" / "api" / "index.js"
+    handler.write_text(handler.read_text() + "\n// another look\n")
+    yield record(world, "redeploy")
+
+
+def record(world: World, case: str, *, stack: str = "prod", env: dict[str, str] | None = None) -> Recorded:
+    """Run one preview, whether or not it is refused."""
+    done = subprocess.run(
+        ["pulumi", "preview", "--json", "-s", stack, "--non-interactive", "--color=never"],
+        cwd=world.folder,
+        env=world.environment | (env or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Recorded(case, stack, done.returncode, done.stdout)

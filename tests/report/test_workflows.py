@@ -1,0 +1,226 @@
+"""The workflows keep their promises: read as GitHub reads them, and their scripts run against a stub of gh."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / ".github").rglob("*.yml"))
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ALLOWED = {"contents": "read", "pull-requests": "write", "issues": "write"}
+SECRET = re.compile(r"\$\{\{[^}]*\bsecrets\b")
+MARK = "<!-- environments-review:prod -->"
+
+
+def parsed(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load(path.read_text(), Loader=yaml.BaseLoader)  # noqa: S506 (strings only, so `on` stays `on`)
+    return found
+
+
+def jobs() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in WORKFLOWS:
+        for name, job in parsed(path)["jobs"].items():
+            yield f"{path.stem}.{name}", job
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    document = parsed(path)
+    parts = [document["runs"]] if "runs" in document else list(document["jobs"].values())
+    return [step for part in parts for step in part["steps"]]
+
+
+def test_the_three_workflows_are_there() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["drift", "promote", "review"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_action_is_pinned_by_commit_and_names_its_version(path: Path) -> None:
+    used = re.findall(r"uses: *(\S+)(.*)", path.read_text())
+    assert used
+    foreign = [(action, note) for action, note in used if not action.startswith("./")]
+    assert [each for each in foreign if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", each[0])] == []
+    assert [each for each in foreign if not re.match(r" # v\d+\.\d+\.\d+", each[1])] == []
+    assert all((ROOT / action / "action.yml").is_file() for action, _ in used if action.startswith("./"))
+
+
+def test_one_action_has_one_pin() -> None:
+    pins = {each for path in FILES for each in re.findall(r"uses: *([^.\s][^@\s]*@\S+)", path.read_text())}
+    assert len(pins) == len({pin.split("@")[0] for pin in pins}) == 3
+
+
+def test_only_expected_events_start_a_workflow_and_never_pull_request_target() -> None:
+    events = {path.stem: parsed(path)["on"] for path in WORKFLOWS}
+    assert events["review"] == "pull_request"
+    assert events["promote"] == {"push": {"branches": ["main"]}}
+    assert set(events["drift"]) == {"schedule", "workflow_dispatch"}
+    assert not any("pull_request_target" in path.read_text() or "workflow_run" in path.read_text() for path in FILES)
+
+
+def test_no_workflow_has_a_permission_and_each_job_has_the_least() -> None:
+    assert [path.stem for path in WORKFLOWS if parsed(path).get("permissions") != {}] == []
+    for name, job in jobs():
+        assert job["permissions"].items() <= ALLOWED.items(), name
+        assert len(job["permissions"]) == 1, name
+
+
+def test_a_job_that_can_write_holds_no_secret_and_runs_no_code_of_the_repository() -> None:
+    writing = [(name, job) for name, job in jobs() if "write" in job["permissions"].values()]
+    assert {name for name, _ in writing} == {"review.comment", "drift.tell"}
+    for name, job in writing:
+        assert not SECRET.search(json.dumps(job)), name
+        assert "environment" not in job, name
+        assert not any("uses" in step for step in job["steps"]), name
+
+
+def test_a_secret_is_given_to_one_step_of_a_job_with_an_environment() -> None:
+    holding = {name: job for name, job in jobs() if SECRET.search(json.dumps(job))}
+    assert {name: job["environment"] for name, job in holding.items()} == {
+        "review.preview": "production-preview",
+        "promote.dev": "development",
+        "promote.prod": "production",
+        "drift.look": "production-drift",
+    }
+    for name, job in holding.items():
+        assert not SECRET.search(json.dumps({key: each for key, each in job.items() if key != "steps"})), name
+        given = [step for step in job["steps"] if SECRET.search(json.dumps(step))]
+        assert len(given) == 1, name
+        assert re.match(r"pulumi (preview|up) ", given[0]["run"]), name
+        assert not SECRET.search(json.dumps({key: each for key, each in given[0].items() if key != "env"})), name
+    for path in WORKFLOWS:
+        assert not SECRET.search(json.dumps({key: each for key, each in parsed(path).items() if key != "jobs"}))
+    assert not SECRET.search((ROOT / ".github/actions/engine/action.yml").read_text())
+
+
+def test_a_fork_gets_the_checks_and_nothing_else() -> None:
+    review = parsed(ROOT / ".github/workflows/review.yml")["jobs"]
+    assert "if" not in review["check"]
+    assert "environment" not in review["check"]
+    assert review["preview"]["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
+    assert review["comment"]["needs"] == "preview"
+    assert "needs.preview.outputs.comment != ''" in review["comment"]["if"]
+
+
+def test_production_is_brought_up_after_dev_one_run_at_a_time_and_never_cancelled() -> None:
+    promote = parsed(ROOT / ".github/workflows/promote.yml")
+    assert promote["concurrency"] == {"group": "promote", "cancel-in-progress": "false"}
+    assert promote["jobs"]["prod"]["needs"] == "dev"
+    groups = [parsed(path)["concurrency"]["group"] for path in WORKFLOWS]
+    assert len(set(groups)) == len(groups), "a waiting run pushes out the one that waits in the same group"
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_promotion_that_fails_says_what_to_do_next(stack: str) -> None:
+    last = parsed(ROOT / ".github/workflows/promote.yml")["jobs"][stack]["steps"][-1]
+    assert "failure()" in last["if"]
+    assert f"python -m recovery -s {stack}" in last["run"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_script_has_anything_pasted_into_it_and_each_is_a_script(path: Path) -> None:
+    scripts = [step["run"] for step in steps(path) if "run" in step]
+    assert scripts
+    for script in scripts:
+        assert "${{" not in script
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_checkout_leaves_its_token_behind(path: Path) -> None:
+    checkouts = [step for step in steps(path) if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] == "false" for step in checkouts)
+
+
+def test_every_job_ends_in_the_end() -> None:
+    assert {name for name, job in jobs() if not 0 < int(job["timeout-minutes"]) <= 60} == set()
+
+
+def test_the_engine_is_the_one_that_the_program_is_written_for() -> None:
+    wanted = re.search(r"^pulumi==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert wanted
+    assert f"pulumi-version: {wanted[1]}" in (ROOT / ".github/actions/engine/action.yml").read_text()
+
+
+GH = """#!/bin/sh
+echo "$*" >> "$STUB/calls"
+while [ $# -gt 0 ]; do
+  [ "$1" = --jq ] && { jq -r "$2" < "$STUB/answer"; exit; }
+  case "$1" in body=@*) cp "${1#body=@}" "$STUB/body" ;; esac
+  shift
+done
+"""
+
+
+def run_last(workflow: str, job: str, folder: Path, answer: list[dict[str, Any]], **values: str) -> list[str]:
+    """Run the last step of a job with a stub in place of gh; return what it asked of GitHub after its first look."""
+    step = parsed(ROOT / f".github/workflows/{workflow}.yml")["jobs"][job]["steps"][-1]
+    stub = folder / "gh"
+    stub.write_text(GH)
+    stub.chmod(0o755)
+    (folder / "answer").write_text(json.dumps(answer))
+    given = {key: value for key, value in step["env"].items() if "${{" not in value}
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "STUB": str(folder), "RUNNER_TEMP": str(folder)}
+    subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        env=environment | given | {"REPOSITORY": "o/r", "NUMBER": "7"} | values,
+        check=True,
+    )
+    return (folder / "calls").read_text().splitlines()[1:]
+
+
+def entry(number: int, body: str | None, login: str = "github-actions[bot]") -> dict[str, Any]:
+    return {"id": number, "number": number, "body": body, "user": {"login": login}}
+
+
+OTHERS = [
+    entry(1, "hello", "someone"),
+    entry(2, f"{MARK} forged", "someone"),
+    entry(3, f"quoting {MARK}"),
+    entry(5, None),
+]
+needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="the stub of gh needs jq")
+
+
+@needs_jq
+def test_the_first_review_is_a_new_comment(tmp_path: Path) -> None:
+    body = f"{MARK}\n$(touch {tmp_path}/obeyed) `id` %s\n"
+    others = [each for each in OTHERS if each["body"]]
+    calls = run_last("review", "comment", tmp_path, others, COMMENT=body)
+    assert calls == [f"api --silent --method POST repos/o/r/issues/7/comments --field body=@{tmp_path}/comment.md"]
+    assert (tmp_path / "body").read_text().strip() == body.strip()
+    assert not (tmp_path / "obeyed").exists()
+
+
+@needs_jq
+def test_a_later_review_renews_the_comment_that_is_there(tmp_path: Path) -> None:
+    answer = [*(each for each in OTHERS if each["body"]), entry(4, f"{MARK}\nold")]
+    calls = run_last("review", "comment", tmp_path, answer, COMMENT=f"{MARK}\nnew")
+    assert calls == [f"api --silent --method PATCH repos/o/r/issues/comments/4 --field body=@{tmp_path}/comment.md"]
+
+
+@needs_jq
+@pytest.mark.parametrize(
+    ("outcome", "open_issues", "wanted"),
+    [
+        ("failure", [], ["POST repos/o/r/issues "]),
+        ("failure", [entry(9, f"{MARK}\nold")], ["PATCH repos/o/r/issues/9 --field body="]),
+        ("success", [entry(9, f"{MARK}\nold")], ["PATCH repos/o/r/issues/9 --field state=closed"]),
+        ("success", [], []),
+    ],
+)
+def test_a_drift_has_one_issue_which_closes_when_it_is_gone(
+    tmp_path: Path, outcome: str, open_issues: list[dict[str, Any]], wanted: list[str]
+) -> None:
+    calls = run_last("drift", "tell", tmp_path, [*OTHERS, *open_issues], ISSUE=f"{MARK}\nnew", OUTCOME=outcome)
+    assert len(calls) == len(wanted)
+    assert all(each in call for each, call in zip(wanted, calls, strict=True))
