@@ -9,13 +9,14 @@ _STRATEGIES = {"clone-and-promote": "Clone & Promote"}
 
 
 def facts(settings: Settings, stack: str) -> dict[str, str]:
-    """Return target, strategy, source, moment and compute of the served branch, in the words of the review."""
+    """Return target, strategy, source, moment, compute and build of the served branch, in the words of the review."""
     return {
         "target": settings.target,
         "strategy": _STRATEGIES[settings.strategy.kind],
         "source": _source(settings, stack),
         "moment": f"as of {at}" if (at := settings.branches[settings.serve.branch].at) else "",
         "compute": _compute(settings),
+        "build": _build(settings),
     }
 
 
@@ -25,6 +26,12 @@ def _source(settings: Settings, stack: str) -> str:
         return "the project's default branch"
     own = branch.source.stack in (None, stack)
     return branch.source.branch if own else f"{branch.source.branch} (stack {branch.source.stack})"
+
+
+def _build(settings: Settings) -> str:
+    redeploy = settings.app is not None and settings.app.redeploy
+    what = "what is in production now, built anew with the new URLs" if redeploy else "a build with the new URLs"
+    return f"{what}, staged and probed before it gets the domain"
 
 
 def _compute(settings: Settings) -> str:

@@ -20,6 +20,7 @@ class BranchArgs:
     parent: pulumi.Input[str | None]
     parent_stack: str
     parent_name: str
+    parent_is_own: bool
     plan: BranchPlan
     database: str
     owner: str
@@ -39,13 +40,16 @@ class Branch(pulumi.ComponentResource):
         super().__init__("environments:neon:Branch", name, None, opts)
         self._name, self._args = name, args
         timestamp, lsn = args.plan.at
-        origin = Origin(
+        self.origin = Origin(
             name,
             project=args.project,
             stack=args.parent_stack,
             branch=args.parent_name,
             at=str(timestamp or lsn or ""),
             parent=args.parent,
+            own=args.parent_is_own,
+            database=args.database,
+            owner=args.owner,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.branch = neon.Branch(
@@ -58,7 +62,7 @@ class Branch(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=True,
-                depends_on=[origin],
+                depends_on=[self.origin],
                 ignore_changes=["parentId", "parentLsn", "parentTimestamp"],
             ),
         )

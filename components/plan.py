@@ -132,13 +132,13 @@ def _app_problems(settings: Settings, digest: str | None) -> list[Problem]:
         return [Problem("environments:app", "", rule, "Remove it")] if settings.app else []
     if settings.app is None:
         return [Problem("environments:app", "", "production deploys an app", "Add app: {path: app}")]
-    if digest is None:
+    if digest is None and not settings.app.redeploy:
         rule = "there is no such folder with files beside Pulumi.yaml"
         return [Problem("environments:app.path", repr(settings.app.path), rule, "Name the app's folder")]
     return []
 
 
 def _app(settings: Settings, digest: str | None) -> AppPlan | None:
-    if settings.app is None or digest is None:
+    if settings.app is None:
         return None
-    return AppPlan(settings.app.path, digest, settings.app.health.path, settings.app.health.status)
+    return AppPlan(settings.app.path or "", digest or "", settings.app.health.path, settings.app.health.status)

@@ -74,7 +74,7 @@ class ExistingProjects:
 
 @dataclass(frozen=True)
 class AppPlan:
-    """The app to deploy: a folder below the program's, the digest of its files, and its health check."""
+    """The app to deploy: a folder below the program's and its files' digest (both empty for a redeploy), its health."""
 
     path: str
     digest: str

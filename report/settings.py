@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] = ()) -> int:
 def _problem(folder: Path, stack: str, config: Mapping[str, str], exports: Mapping[str, StackExports]) -> str:
     try:
         settings = read_settings(config, stack)
-        digest = app_digest(folder / settings.app.path) if settings.app else None
+        digest = app_digest(folder / settings.app.path) if settings.app and settings.app.path else None
         plan(settings, stack, exports, digest)
     except SettingsError as error:
         return str(error)

@@ -2,7 +2,7 @@
 
 Roles made through Neon's API join `neon_superuser`, which may write everything; these are made by SQL and may read and
 write rows, nothing else. Neon's control plane refuses a pre-hashed password ("Neon only supports being given plaintext
-passwords"), so the password is sent as a bound value over the connection and never stands in a statement's text.
+passwords"), so the password is sent as data of a COPY: a server that logs every statement logs its parameters too.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ _SYSTEM_ROLES = ("cloud_admin", "neon_superuser", "neon_service", "web_access", 
 _MAKE_ROLE = """
 DO $$
 DECLARE
-    name text := current_setting('environments.role');
+    name text := role FROM pg_temp.environments_login;
+    secret text := password FROM pg_temp.environments_login;
     verb text := CASE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN 'ALTER' ELSE 'CREATE' END;
 BEGIN
-    EXECUTE format('%s ROLE %I LOGIN PASSWORD %L', verb, name, current_setting('environments.password'));
+    EXECUTE format('%s ROLE %I LOGIN PASSWORD %L', verb, name, secret);
 EXCEPTION WHEN query_canceled OR others THEN
     RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END $$
@@ -62,11 +63,11 @@ def user_schemas(connection: Connection) -> list[str]:
 def make_role(connection: Connection, role: str, password: str, owner: str) -> None:
     """Create `role` with `password`, or give it that password; `owner` may see and end its sessions."""
     with connection.transaction():
-        connection.execute(
-            "SELECT set_config('environments.role', %s, true), set_config('environments.password', %s, true)",
-            (role, password),
-        )
+        connection.execute("CREATE TEMP TABLE environments_login (role text, password text)")
+        with connection.cursor() as cursor, cursor.copy("COPY pg_temp.environments_login FROM STDIN") as copy:
+            copy.write_row((role, password))
         connection.execute(_MAKE_ROLE)
+        connection.execute("DROP TABLE pg_temp.environments_login")
         inherit = " WITH INHERIT TRUE" if connection.info.server_version >= _INHERIT_IS_A_GRANTS else ""
         connection.execute(sql.SQL("GRANT {} TO {}" + inherit).format(sql.Identifier(role), sql.Identifier(owner)))
 

@@ -50,7 +50,7 @@ class CutoverProvider(ResourceProvider):
         allowance = Allowance.of(news["guard"])
         if allowance.live and (refusal := live_refusal(_olds, news)):
             return CheckResult(news, [CheckFailure("", refusal)])
-        count = rows_of(_olds)
+        count = rows_of(_olds, news)
         if refusal := allowance.refusal(count, _olds["served_name"]):
             return CheckResult(news, [CheckFailure("", refusal)])
         pulumi.log.info(move_review(_olds, news, count, again=_served_before(news)))
@@ -73,13 +73,14 @@ class CutoverProvider(ResourceProvider):
         """Look where the domain really leads and whether the served branch takes writes.
 
         What a cutover that was cut short left, or a promotion by hand, is told as a pointer that is off, which the next
-        update puts right.
+        update puts right. Where pushes deploy (redeploy), one that was pushed since is as it should be.
         """
         if not props["deployment"]:
             return ReadResult(id_, props)
         with Vercel() as vercel:
             serving = vercel.serving(vercel.domain(props["vercel"]))
-        if serving not in (None, props["deployment"]):
+            pushed = props["redeploys"] and serving and "neonBranch" not in vercel.deployment(serving).get("meta", {})
+        if serving not in (None, props["deployment"]) and not pushed:
             return ReadResult(id_, props | {"deployment": serving})
         with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
             fenced = is_fenced(connection, props["role"])
@@ -97,12 +98,14 @@ class Cutover(Resource, module="environments", name="Cutover"):
 
         neon, vercel                    the projects' ids
         served_name, branch, endpoint   the branch that is to serve
-        source                          the environment's own branch that it was cloned from, or empty
+        source, fork                    the environment's own branch that it was cloned from, and when in transaction
+                                        ids of that branch; or empty
         database, owner, role, roles    what the app uses, as whom, and the two that it is in turn
         fingerprint, baseline           of its Access
         deployment, deployment_url      of its Deployment
+        redeploys                       whether pushes deploy as well
         health_path, health_status      what a healthy deployment answers
-        facts                           target, strategy, source, moment, compute: for the review alone
+        facts                           target, strategy, source, moment, compute, build: for the review alone
         guard                           live, rows, accepted_branch, accepted_rows, fence_first; None for no guard
         """
         outputs = {"served": None, "domain": None, "history": None, "unfinished": None}

@@ -8,6 +8,7 @@ from typing import Any, Self
 from resources.http import ApiError, ApiUnreachableError
 from resources.neon_api import Address, Neon, OperationFailedError
 from resources.postgres import NotReadyError, connected
+from resources.review import is_known
 from resources.rows import RowCount, count_rows
 
 ANY = -1
@@ -56,11 +57,20 @@ def address(props: dict[str, Any]) -> Address:
     return Address(*(props[key] for key in ("neon", "branch", "endpoint", "database", "owner")))
 
 
-def rows_of(props: dict[str, Any]) -> RowCount:
-    """Count what was written to the branch of `props` since its baseline; a branch out of reach is a count of none."""
+def rows_of(leaving: dict[str, Any], news: dict[str, Any]) -> RowCount:
+    """Count what the branch of `leaving` holds and the one of `news` doesn't: what was written since its baseline.
+
+    What was there when `news` was cloned from it isn't left behind, so then the count is from that fork on; of a clone
+    that is still to be made, nothing is. A branch out of reach is a count with something missing.
+    """
+    since = int(leaving["baseline"])
+    if news["source"] == leaving["served_name"] and not news["facts"].get("moment"):
+        if not is_known(news["branch"]):
+            return RowCount(())
+        since = max(since, int(news["fork"] or 0)) if is_known(news["fork"]) else since
     try:
-        with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
-            return count_rows(connection, int(props["baseline"]), _COUNT_SECONDS)
+        with Neon() as neon, connected(neon.uri(address(leaving), pooled=False)) as connection:
+            return count_rows(connection, since, _COUNT_SECONDS)
     except (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError) as error:
         return RowCount((), f"its database could not be asked ({error})")
 

@@ -62,7 +62,10 @@ class Deployment(Resource, module="environments", name="Deployment"):
         fingerprint: pulumi.Input[str],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Deploy the app at `path` with the URLs of `branch`; `fingerprint` tells when the credentials change."""
+        """Deploy the app at `path` with the URLs of `branch`; `fingerprint` tells when the credentials change.
+
+        With an empty `path` and `digest` what is production already is deployed anew, as a git-connected project needs.
+        """
         props = {
             "project": project,
             "path": path,
@@ -87,12 +90,6 @@ def has_served(vercel: Vercel, project: str, branch: str, fingerprint: str) -> b
 
 def _deploy(props: dict[str, Any], built: list[dict[str, str]], *, moved: bool) -> dict[str, Any]:
     with Vercel() as vercel:
-        staged = not vercel.project(props["project"]).get("autoAssignCustomDomains", True)
-        if not staged:
-            raise DeploymentFailedError(
-                f"Vercel project {props['project']} gives every production deployment its domains at once, before it "
-                "is checked: turn off Auto-assign Custom Production Domains in its settings, then run pulumi up again"
-            )
         marks = {key: props[key] for key in ("branch", "fingerprint", "digest")}
         found = _alive(vercel, [entry for entry in reversed(built) if _fits(entry, marks, moved=moved)], moved=moved)
         deployment = found or _adopted(vercel, props["project"], marks) or _built(vercel, props, marks)
@@ -129,10 +126,12 @@ def _adopted(vercel: Vercel, project: str, marks: dict[str, str]) -> str | None:
 
 
 def _built(vercel: Vercel, props: dict[str, Any], marks: dict[str, str]) -> str:
+    env = {"DATABASE_URL": props["pooled_url"], "DATABASE_URL_UNPOOLED": props["direct_url"]}
+    if not props["path"]:
+        return vercel.redeploy(props["project"], env, _meta(marks))
     folder = Path(props["path"])
     if app_digest(folder) != props["digest"]:
         raise DeploymentFailedError(f"the files in {folder} changed while this ran: run pulumi up again")
-    env = {"DATABASE_URL": props["pooled_url"], "DATABASE_URL_UNPOOLED": props["direct_url"]}
     return vercel.deploy(props["project"], app_files(folder), env, _meta(marks))
 
 

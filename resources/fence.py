@@ -78,6 +78,8 @@ def raise_fence(connection: Connection, roles: list[str]) -> None:
     Raises FenceError with nothing changed for rights that a REVOKE doesn't take. Raises it with the privileges gone, to
     be given back by `lift_fence`, for a session that is still there after 10 s and for a prepared transaction.
     """
+    if not roles:
+        return
     with connection.transaction():
         _revoke(connection, roles)
         _refuse_what_is_left(connection, roles)

@@ -19,7 +19,7 @@ from resources.fence import is_fenced, lift_fence, raise_fence
 from resources.neon_api import Neon
 from resources.postgres import connected
 from resources.probe import Health, UnhealthyError, probe
-from resources.rotation import close_login, existing
+from resources.rotation import close_login, drain, existing
 from resources.vercel_api import Vercel
 
 
@@ -43,7 +43,7 @@ def cut_over(props: dict[str, Any], olds: dict[str, Any] | None) -> dict[str, An
         "served": served,
         "domain": domain,
         "history": (olds.get("history") or {}) | {props["branch"]: entry},
-        "unfinished": _finish(props, unfenced),
+        "unfinished": _finish(props, leaving, unfenced),
     }
 
 
@@ -61,7 +61,7 @@ def _move(props: dict[str, Any], leaving: dict[str, Any] | None) -> str:
         began = time.monotonic()
         if leaving and props["guard"]["fence_first"]:
             undo.callback(_lift, leaving)
-            _close(leaving, Allowance.of(props["guard"]))
+            _close(leaving, props)
         if before != deployment:
             if before:
                 undo.callback(vercel.promote, project, before, domain)
@@ -83,18 +83,25 @@ def _probe(vercel: Vercel, host: str, health: Health, deployment: str) -> None:
         raise UnhealthyError(f"{error}. Nothing of production was changed.{log}") from None
 
 
-def _finish(props: dict[str, Any], unfenced: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Do what comes after the move: close the login of the last generation, and a fence that waited for the move.
+def _finish(
+    props: dict[str, Any], left: dict[str, Any] | None, unfenced: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """Do what comes after the move, before the compute that was left shrinks.
+
+    That is to close the last generation's login, to let what is under way on the branch that was left come to its end,
+    and to raise a fence that waited for the move.
 
     The pointer has moved, whatever fails here: a failure is a warning, and what is returned is for the next update.
     """
     try:
         _close_other_login(props)
+        if left:
+            _drain(left)
         if unfenced:
             _fence(unfenced)
             was = unfenced["served_name"]
             pulumi.log.info(
-                f"{props['served_name']} serves, no pause. {was} is read-only now and holds {rows_of(unfenced)}."
+                f"{props['served_name']} serves, no pause. {was} is read-only now and holds {rows_of(unfenced, props)}."
             )
     except Exception as error:  # noqa: BLE001 - see above
         pulumi.log.warn(f"{props['served_name']} serves, but the move is not finished: {error}. Run pulumi up again.")
@@ -102,16 +109,21 @@ def _finish(props: dict[str, Any], unfenced: dict[str, Any] | None) -> dict[str,
     return None
 
 
-def _close(leaving: dict[str, Any], allowance: Allowance) -> None:
+def _close(leaving: dict[str, Any], props: dict[str, Any]) -> None:
     """Stop the writes to the branch that is left, and count exactly what stays on it."""
     _fence(leaving)
-    if refusal := allowance.refusal(rows_of(leaving), leaving["served_name"]):
+    if refusal := Allowance.of(props["guard"]).refusal(rows_of(leaving, props), leaving["served_name"]):
         raise LeftBehindError(f"{refusal}. The pointer stays on {leaving['served_name']}, which takes writes again")
 
 
 def _fence(props: dict[str, Any]) -> None:
     with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
         raise_fence(connection, existing(connection, props["roles"]))
+
+
+def _drain(props: dict[str, Any]) -> None:
+    with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
+        drain(connection, props["roles"])
 
 
 def _open_for_writes(props: dict[str, Any]) -> bool:

@@ -11,7 +11,9 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from resources.neon_api import Neon
+from resources.app_role import baseline
+from resources.neon_api import Address, Neon
+from resources.postgres import connected
 
 _SOURCE = ("stack", "branch", "at")
 
@@ -47,18 +49,19 @@ class OriginProvider(ResourceProvider):
         return DiffResult(changes=_edited(_olds, _news))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Keep the source as it was given."""
-        return CreateResult(props["name"], props)
+        """Keep the source as it was given, and the fork if it is a branch of the same environment."""
+        return CreateResult(props["name"], props | {"fork": _fork(props)})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Take the new source of a branch that could not be made from the old one."""
-        return UpdateResult(_news)
+        return UpdateResult(_news | {"fork": _fork(_news)})
 
 
 class Origin(Resource, module="environments", name="Origin"):
     """The settled source of one branch."""
 
     parent: pulumi.Output[str]
+    fork: pulumi.Output[str]
 
     def __init__(
         self,
@@ -69,15 +72,42 @@ class Origin(Resource, module="environments", name="Origin"):
         branch: str,
         at: str,
         parent: pulumi.Input[str | None],
+        own: bool,
+        database: str,
+        owner: str,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Take the source of branch `name`: `parent` is its Neon id, None while it isn't there."""
-        props = {"name": name, "project": project, "stack": stack, "branch": branch, "at": at, "parent": parent}
+        """Take the source of branch `name`: `parent` is its Neon id, None while it isn't there.
+
+        `own` says that it is of the same environment, whose `database` belongs to `owner`.
+        """
+        props: dict[str, Any] = {
+            "name": name,
+            "project": project,
+            "stack": stack,
+            "branch": branch,
+            "at": at,
+            "parent": parent,
+        }
+        props |= {"own": own, "database": database, "owner": owner, "fork": None}
         super().__init__(OriginProvider(), name, props, opts)
 
 
 def _edited(olds: dict[str, Any], news: dict[str, Any]) -> bool:
     return any(olds.get(key) != news.get(key) for key in _SOURCE)
+
+
+def _fork(props: dict[str, Any]) -> str:
+    """Return the oldest transaction that the copy could miss, or empty: for another's branch, or without a compute."""
+    if not props["own"] or props["at"]:
+        return ""
+    project, parent = props["project"], props["parent"]
+    with Neon() as neon:
+        for compute in neon.endpoints(project, parent):
+            address = Address(project, parent, compute["id"], props["database"], props["owner"])
+            with connected(neon.uri(address, pooled=False)) as connection:
+                return baseline(connection)
+    return ""
 
 
 def _exists(source: dict[str, Any]) -> bool:

@@ -20,7 +20,7 @@ def first_review(news: dict[str, Any]) -> str:
     return _block(
         f"{facts['target']} will serve {now}, for the first time ({facts['strategy']})",
         data=_data(news),
-        deploy=_FIRST_DEPLOYMENT,
+        deploy=facts["build"],
         compute=facts["compute"],
         undo="nothing served before, so there is no way back but forward",
     )
@@ -50,7 +50,7 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
         behind=_behind(was, count, news["guard"]),
         stays=f"{was} stays as it is, the way back; for the app it becomes read-only",
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
-        deploy=_AGAIN if again else _FIRST_DEPLOYMENT,
+        deploy=_AGAIN if again else facts["build"],
         compute=f"{facts['compute']} (before: {olds.get('facts', {}).get('compute', 'not known')})",
         pause="writes pause for about a second before the domain moves, reads go on"
         if first
@@ -60,7 +60,6 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
 
 
 _AGAIN = "the deployment that served it before is promoted again; nothing is built"
-_FIRST_DEPLOYMENT = "a build with the new URLs, staged and probed before it gets the domain"
 
 
 def is_known(value: Any) -> bool:
@@ -85,6 +84,6 @@ def _behind(was: str, count: RowCount, guard: dict[str, Any]) -> str:
 def _block(title: str, **parts: str) -> str:
     lines = [title]
     for label, text in parts.items():
-        wrapped = textwrap.wrap(text, _WIDTH - _LABEL - 2)
+        wrapped = textwrap.wrap(text, _WIDTH - _LABEL - 2, break_on_hyphens=False)
         lines += [f"  {label if index == 0 else '':<{_LABEL}}{line}" for index, line in enumerate(wrapped)]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The end of a rotation: the login that was in use before is closed, once nothing that serves uses it."""
+"""Logins that nothing serves with any more: waiting for what is under way, and closing the last generation's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _PATIENCE = 5.0
 _PAUSE = 0.1
 
 _IDLE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND state = 'idle'"
+_AT_WORK = "SELECT FROM pg_stat_activity WHERE usename = ANY(%s) AND state <> 'idle' LIMIT 1"
 _ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
 
 
@@ -30,6 +31,13 @@ def close_login(connection: Connection, role: str) -> None:
         connection.execute(_IDLE, (role,))
         time.sleep(_PAUSE)
     connection.execute(_ALL, (role,))
+
+
+def drain(connection: Connection, roles: list[str]) -> None:
+    """Wait until no session of `roles` is at work, for at most 5 s: requests that began before the domain moved."""
+    deadline = time.monotonic() + _PATIENCE
+    while connection.execute(_AT_WORK, (roles,)).fetchone() and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
 
 
 def _sessions(connection: Connection, role: str) -> bool:

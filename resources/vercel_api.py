@@ -78,16 +78,10 @@ class Vercel(JsonApi):
         return found
 
     def deploy(self, project: str, files: list[File], env: Mapping[str, str], meta: Mapping[str, str]) -> str:
-        """Start a production deployment of `files` with its own `env`, upload what Vercel lacks; return its id."""
-        body = {
-            "project": project,
-            "name": self.project(project)["name"],
-            "target": "production",
-            "files": [{"file": file.path, "sha": file.sha, "size": len(file.content)} for file in files],
-            "env": dict(env),
-            "build": {"env": dict(env)},
-            "meta": dict(meta),
-        }
+        """Stage a production deployment of `files` with its own `env`, upload what Vercel lacks; return its id."""
+        found = self.project(project)
+        listed = [{"file": file.path, "sha": file.sha, "size": len(file.content)} for file in files]
+        body = _staged(found, env, meta) | {"files": listed}
         path, query = "/v13/deployments", {"skipAutoDetectionConfirmation": "1"}
         try:
             return str(self.call("POST", path, query=query, json=body)["id"])
@@ -96,6 +90,21 @@ class Vercel(JsonApi):
                 raise
         self._upload(files)
         return str(self.call("POST", path, query=query, json=body)["id"])
+
+    def redeploy(self, project: str, env: Mapping[str, str], meta: Mapping[str, str]) -> str:
+        """Stage what is production now once more, with its own `env`; return the new deployment's id.
+
+        Raises DeploymentFailedError where the project has no production deployment yet.
+        """
+        found = self.project(project)
+        current = ((found.get("targets") or {}).get("production") or {}).get("id")
+        if not current:
+            raise DeploymentFailedError(
+                f"Vercel project {found['name']} has no production deployment to deploy anew: push to its production "
+                "branch once, then run pulumi up again"
+            )
+        body = _staged(found, env, meta) | {"deploymentId": current}
+        return str(self.call("POST", "/v13/deployments", query={"forceNew": "1"}, json=body)["id"])
 
     def wait_until_built(self, deployment: str) -> dict[str, Any]:
         """Return the deployment once it is READY.
@@ -145,6 +154,19 @@ class Vercel(JsonApi):
         for file in files:
             headers = {"x-vercel-digest": file.sha, "Content-Type": "application/octet-stream"}
             self.call("POST", "/v2/files", content=file.content, headers=headers)
+
+
+def _staged(project: Mapping[str, Any], env: Mapping[str, str], meta: Mapping[str, str]) -> dict[str, Any]:
+    """Return what every deployment of ours asks for: production's environment, and no domain until it is promoted."""
+    return {
+        "project": project["id"],
+        "name": project["name"],
+        "target": "production",
+        "autoAssignCustomDomains": False,
+        "env": dict(env),
+        "build": {"env": dict(env)},
+        "meta": dict(meta),
+    }
 
 
 @dataclass(frozen=True)

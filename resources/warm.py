@@ -57,7 +57,7 @@ def hot_relations(connection: Connection) -> list[Relation]:
 
 
 def warm(connection: Connection, hot: list[Relation], seconds: float = _SECONDS) -> Warmth:
-    """Read `hot` into the shared buffers of this compute, for at most `seconds`.
+    """Read `hot` into the caches of this compute, for at most `seconds`: into its buffers while there is room.
 
     Where pg_prewarm can't be had the branch stays cold, which is slow and not wrong: `missing` says so.
     """
@@ -72,17 +72,19 @@ def warm(connection: Connection, hot: list[Relation], seconds: float = _SECONDS)
     done, read = 0, 0
     for relation in hot:
         size = sizes.get(relation, 0)
-        if not size:
-            continue
-        if time.monotonic() > deadline:
+        left = deadline - time.monotonic()
+        if left <= 0:
             return Warmth(done, read, f"the {seconds:.0f} s for it were over")
-        if read + size > room:
-            return Warmth(done, read, "the cache is full")
+        # What doesn't fit into the buffers is read all the same: the layers below them cache as well.
+        mode = "buffer" if size <= room else "read"
+        name = sql.Literal(sql.Identifier(*relation).as_string(connection))
         try:
-            connection.execute(
-                sql.SQL("SELECT pg_prewarm({}::regclass)").format(sql.Literal(sql.Identifier(*relation).as_string()))
-            )
+            connection.execute(f"SET statement_timeout = {int(left * 1000) + 1}".encode())
+            connection.execute(sql.SQL("SELECT pg_prewarm({}::regclass, {})").format(name, sql.Literal(mode)))
+        except psycopg.errors.QueryCanceled:
+            return Warmth(done, read, f"the {seconds:.0f} s for it were over")
         except psycopg.Error as error:
             return Warmth(done, read, f"{'.'.join(relation)} could not be read: {type(error).__name__}")
         done, read = done + 1, read + size
+        room -= size if mode == "buffer" else 0
     return Warmth(done, read)

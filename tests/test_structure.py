@@ -11,11 +11,12 @@ from localcloud.__main__ import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 300
 
-PACKAGES = ("components", "resources", "recovery", "localcloud", "demo", "bench", "tests")
+PACKAGES = ("components", "resources", "recovery", "report", "localcloud", "demo", "bench", "tests")
 FORBIDDEN = {
-    "components": {"localcloud", "tests", "demo", "bench"},
-    "resources": {"components", "localcloud", "tests", "demo", "bench"},
-    "localcloud": {"components", "resources", "recovery", "tests", "demo", "bench"},
+    "components": {"recovery", "report", "localcloud", "tests", "demo", "bench"},
+    "resources": {"components", "recovery", "report", "localcloud", "tests", "demo", "bench"},
+    "report": {"localcloud", "tests", "demo", "bench"},
+    "localcloud": {"components", "resources", "recovery", "report", "tests", "demo", "bench"},
 }
 PURE = ("settings", "strategies", "topology", "plan")
 

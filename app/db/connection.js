@@ -32,8 +32,10 @@ function connections() {
       connectionTimeoutMillis: 5000,
       query_timeout: STATEMENT_TIMEOUT_MS + 1000,
     });
-    // Without a listener, the loss of an idle connection would end the process.
+    // Without a listener, a connection that is lost would end the process: the pool's covers idle ones, a client's own
+    // the moment between two statements of a transaction.
     pool.on("error", (error) => console.warn(`idle database connection lost: ${errorClass(error)}`));
+    pool.on("connect", (client) => client.on("error", () => undefined));
   }
   return pool;
 }

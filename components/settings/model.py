@@ -116,10 +116,21 @@ class HealthSettings(_Model):
 
 
 class AppSettings(_Model):
-    """The app that this environment deploys: its folder, and how its health shows."""
+    """The app that this environment deploys, and how its health shows.
 
-    path: Annotated[str, AfterValidator(_relative)] = "app"
+    Either the files of a folder, or, with `redeploy`, what a git-connected project has in production already, built
+    anew with the new database.
+    """
+
+    path: Annotated[str, AfterValidator(_relative)] | None = None
+    redeploy: bool = False
     health: HealthSettings = HealthSettings()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.redeploy == bool(self.path):
+            raise broken("an app is either the files of a folder or a redeploy", "Give path, or redeploy: true")
+        return self
 
 
 class SafetySettings(_Model):

@@ -18,7 +18,7 @@ class Aliasing:
     def releases(self, deployment: Deployment) -> bool:
         """Whether `release` would point production's domains to this deployment."""
         project = self._store.projects.find(id=deployment.project_id)
-        return deployment.promote_when_ready or (project is not None and not project.stages)
+        return deployment.promote_when_ready or (project is not None and not _stages(project, deployment))
 
     def release(self, deployment: Deployment) -> None:
         """Give a deployment that was just built the hosts that it gets without being asked for."""
@@ -30,7 +30,7 @@ class Aliasing:
                 self._point_branch_hosts(project, deployment)
             elif deployment.promote_when_ready:
                 self._serve(project, deployment, "promote")
-            elif project.stages:
+            elif _stages(project, deployment):
                 deployment.substate = deployment.substate or Substate.STAGED
             else:
                 self._point_domains(project, deployment)
@@ -110,3 +110,8 @@ def _require_ready(deployment: Deployment) -> None:
     if deployment.state is not ReadyState.READY:
         message = f"{deployment.id} is {deployment.state}, only a READY deployment can serve: see its build events"
         raise ConflictError(message, code="deployment_not_ready")
+
+
+def _stages(project: Project, deployment: Deployment) -> bool:
+    """Whether the deployment waits for a promote: its project says so, or it was asked for."""
+    return project.stages or deployment.skip_domains

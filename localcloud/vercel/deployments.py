@@ -140,6 +140,7 @@ class Deployments:
             source=order.source,
             origin=order.origin,
             promote_when_ready=order.promote_when_ready,
+            skip_domains=order.skip_domains,
         )
         variables = self._store.variables.all(project_id=project.id)
         target = "production" if deployment.is_production else "preview"

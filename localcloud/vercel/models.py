@@ -165,6 +165,7 @@ class Deployment:
     source: str = "cli"
     origin: str | None = None
     promote_when_ready: bool = False
+    skip_domains: bool = False
     state: ReadyState = ReadyState.QUEUED
     substate: Substate | None = None
     created_at: int = field(default_factory=now)

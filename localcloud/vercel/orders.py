@@ -29,6 +29,7 @@ class Order:
     source: str = "cli"
     origin: str | None = None
     promote_when_ready: bool = False
+    skip_domains: bool = False
 
     @classmethod
     def read(cls, body: dict[str, Any], name: str, blobs: Blobs) -> "Order":
@@ -48,6 +49,8 @@ def read_changes(body: dict[str, Any]) -> dict[str, Any]:
     }
     if "target" in body:
         changes["target"] = read_target(body)
+    if body.get("autoAssignCustomDomains") is False:  # what `vercel deploy --prod --skip-domain` sends
+        changes["skip_domains"] = True
     if body.get("meta"):
         changes["meta"] = {key: str(value) for key, value in body["meta"].items()}
     if body.get("projectSettings"):

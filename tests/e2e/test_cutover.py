@@ -127,3 +127,43 @@ def vercel(world: World, method: str, path: str, body: dict[str, Any]) -> dict[s
     answer = httpx.request(method, f"{world.cloud.vercel_api_url}{path}", headers=headers, json=body)
     found: dict[str, Any] = answer.raise_for_status().json()
     return found
+
+
+def test_a_copy_of_the_branch_that_serves_leaves_only_behind_what_was_written_since_the_fork(world: World) -> None:
+    branches = world.setting("prod", "branches") | {"copy": {"from": {"branch": "prod-v1"}}}
+    assert world.post("/orders", world.outputs("prod")["domain"]) == 201
+    world.edit("prod", branches=branches, serve="copy", accept=None)
+    assert "nothing: no row was written to prod-v1 since" in world.preview("prod")
+    world.edit("prod", serve="prod-v1")
+    world.up("prod")
+    assert world.post("/orders", world.outputs("prod")["domain"]) == 201
+    world.edit("prod", serve="copy")
+    with pytest.raises(CommandError, match="2 rows"):
+        world.preview("prod")
+    world.edit("prod", serve="copy", accept={"branch": "prod-v1", "rows": 2})
+    world.up("prod")
+    assert world.serving()["branch"] == "copy"
+
+
+def test_a_project_with_automatic_domains_is_staged_all_the_same(world: World) -> None:
+    project = world.outputs("prod")["projects"]["vercel"]
+    vercel(world, "PATCH", f"/v9/projects/{project}", {"autoAssignCustomDomains": True})
+    handler = world.folder / "app" / "api" / "index.js"
+    right = handler.read_text()
+    handler.write_text("export default (request, response) => { response.statusCode = 500; response.end(); };\n")
+    before = world.serving_deployment()
+    with pytest.raises(CommandError, match="answers status 500"):
+        world.up("prod")
+    assert world.serving_deployment() == before
+    handler.write_text(right)
+    world.up("prod")
+    vercel(world, "PATCH", f"/v9/projects/{project}", {"autoAssignCustomDomains": False})
+
+
+def test_a_git_connected_project_deploys_what_it_has_in_production_anew(world: World) -> None:
+    world.edit("prod", app={"redeploy": True}, serve="prod-v2", accept={"branch": "copy", "rows": "any"})
+    before = world.serving_deployment()
+    world.up("prod")
+    assert world.serving()["branch"] == "prod-v2"
+    assert world.serving_deployment() != before
+    world.up("prod", "--expect-no-changes")

@@ -25,7 +25,7 @@ def test_no_acknowledged_write_is_lost_and_no_read_fails_through_twenty_moves(wo
         for move in range(MOVES):
             there, back = ("prod-v2", "prod-v1") if move % 2 == 0 else ("prod-v1", "prod-v2")
             world.edit("prod", serve=there, accept={"branch": back, "rows": "any"})
-            pauses += [float(seconds) for seconds in PAUSE.findall(world.up("prod"))]
+            pauses += [float(seconds) for seconds in PAUSE.findall(world.up("prod"))[:1]]
             assert world.serving()["branch"] == there
     assert set(readers.answers) == {"200"}, readers.answers
     assert set(writers.answers) <= {"201", "503"}, writers.answers
