@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import warmth
 from localcloud import engine, lifecycle
 from localcloud.cloud import ROOT
 from localcloud.program import Program
@@ -25,7 +26,11 @@ def main() -> int:
         cloud = lifecycle.start(state).cloud
         try:
             engine.install_plugins(cloud.pulumi_home)
-            _report(_measure(Program(make_workspace(ROOT, Path(folder) / "program"), cloud)))
+            program = Program(make_workspace(ROOT, Path(folder) / "program"), cloud)
+            _report(_measure(program))
+            print(f"\n| first {warmth.QUERIES:,} queries, table larger than the buffers | median / p99 |\n|---|---|")
+            for name, latency in warmth.measure(program).items():
+                print(f"| {name} | {latency} |")
         finally:
             lifecycle.stop(state)
     return 0

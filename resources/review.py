@@ -51,7 +51,7 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
         stays=f"{was} stays as it is, the way back; for the app it becomes read-only",
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
         deploy=_AGAIN if again else facts["build"],
-        compute=f"{facts['compute']} (before: {olds.get('facts', {}).get('compute', 'not known')})",
+        compute=_compute(olds, news),
         pause="writes pause for about a second before the domain moves, reads go on"
         if first
         else "no pause: the domain moves first, then writes that still reach the old branch are stopped",
@@ -72,6 +72,12 @@ def _data(news: dict[str, Any]) -> str:
     if is_known(news["branch"]):
         return f"{now} is there already, with the rows that it has, once cloned from {facts['source']}"
     return f"{now} is made now, as a copy of {facts['source']} {facts['moment'] or 'as of that moment'}"
+
+
+def _compute(olds: dict[str, Any], news: dict[str, Any]) -> str:
+    was, now = olds["facts"]["compute"], news["facts"]["compute"]
+    kept = "as before" if was == now else f"before: {was}"
+    return f"{now} ({kept}); {olds['served_name']} shrinks and suspends once it doesn't serve"
 
 
 def _behind(was: str, count: RowCount, guard: dict[str, Any]) -> str:
