@@ -17,12 +17,12 @@ stack = pulumi.get_stack()
 try:
     require_credentials(os.environ)
     settings = read_settings(stack_config(), stack)
-    digest = app_digest(Path(settings.app.path)) if settings.app else None
+    digest = app_digest(Path(settings.app.path)) if settings.app and settings.app.path else None
     topology = plan(settings, stack, read_exports(foreign_stacks(settings, stack)), digest)
 except (CredentialsError, SettingsError) as error:
     raise pulumi.RunError(str(error)) from None
 
-environment = Environment(stack, topology)
+environment = Environment(stack, topology, os.environ.get("VERCEL_TEAM"))
 pulumi.export("projects", {"neon": environment.neon_project, "vercel": environment.vercel_project})
 pulumi.export("branches", {name: branch.branch.id for name, branch in environment.branches.items()})
 pulumi.export("served", environment.cutover.served)

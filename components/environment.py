@@ -21,14 +21,19 @@ from resources.ready import Ready
 class Environment(pulumi.ComponentResource):
     """One environment: its branches, and the pointer to the one that it serves."""
 
-    def __init__(self, name: str, topology: Topology, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, topology: Topology, team: str | None = None, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         """Make what the topology says, in the order Branch -> Ready -> Deployment -> Cutover -> variables.
 
         The computes of the branches that don't serve come after the cutover: the one that served until now shrinks.
+        `team` is the id of the Vercel team that the project belongs to.
         """
         # Not the default provider, so that the plugin starts at once and not when the variables come, last of all.
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
-        given = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[vercel.Provider("vercel")]), opts)
+        given = pulumi.ResourceOptions.merge(
+            pulumi.ResourceOptions(providers=[vercel.Provider("vercel", team=team)]), opts
+        )
         super().__init__("environments:index:Environment", name, None, given)
         self._topology = topology
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
@@ -73,6 +78,7 @@ class Environment(pulumi.ComponentResource):
             database=self._topology.database,
             owner=self._topology.owner,
             role=self._topology.app_role,
+            roles=self._topology.app_roles,
             generation=self._topology.credentials,
             serves=plan.name == self._topology.served,
         )

@@ -25,6 +25,7 @@ class BranchArgs:
     database: str
     owner: str
     role: str
+    roles: tuple[str, str]
     generation: int
     serves: bool
 
@@ -83,6 +84,7 @@ class Branch(pulumi.ComponentResource):
             database=args.database,
             owner=args.owner,
             role=args.role,
+            roles=args.roles,
             generation=args.generation,
             serves=args.serves,
             opts=pulumi.ResourceOptions(parent=self, protect=True),

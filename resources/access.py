@@ -26,6 +26,7 @@ from resources import app_role
 from resources.deferred import psycopg
 from resources.fence import is_fenced, raise_fence
 from resources.http import NotFoundError
+from resources.mark import read_mark, write_mark
 from resources.neon_api import Address, Neon
 from resources.postgres import Connection, connected, fingerprint, password_of, with_login
 from resources.rotation import close_login
@@ -48,15 +49,16 @@ class AccessProvider(ResourceProvider):
         return CheckResult(news, [CheckFailure("", reason)])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Make the credentials; safe to repeat after a create that was cut short."""
+        """Make the credentials; safe to repeat after a create that was cut short, or whose state was lost."""
         with Neon() as neon:
             address = _address(props)
             with connected(neon.uri(address, pooled=False)) as connection:
-                baseline = app_role.baseline(connection)
+                baseline = read_mark(connection, props["roles"], address.branch) or app_role.baseline(connection)
             neon.reset_password(address.project, address.branch, address.owner)
             with connected(neon.uri(address, pooled=False)) as connection:
                 shut_out = _shut_out(neon, connection, address, props["role"])
                 password = _make(connection, address, props["role"])
+                write_mark(connection, props["role"], address.branch, baseline)
             outs = props | _urls(neon, address, props["role"], password)
         return CreateResult(props["branch"], outs | {"baseline": baseline, "shut_out": shut_out})
 
@@ -72,6 +74,7 @@ class AccessProvider(ResourceProvider):
             with connected(neon.uri(address, pooled=False)) as connection:
                 fenced = is_fenced(connection, _olds["role"])
                 password = _make(connection, address, role, password)
+                write_mark(connection, role, address.branch, _olds["baseline"])
                 if fenced:
                     raise_fence(connection, [role])
                 if role != _olds["role"] and not _news["serves"]:
@@ -107,12 +110,14 @@ class Access(Resource, module="environments", name="Access"):
         database: str,
         owner: str,
         role: str,
+        roles: tuple[str, str],
         generation: int,
         serves: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Make `role` on `branch`, reached over its compute `endpoint`; `owner` is the role that owns `database`.
+        """Make `role`, one of the two `roles`, on `branch`, reached over its compute `endpoint`.
 
+        `owner` is the role that owns `database`.
         Another `generation` comes with another `role`, so that the login in use outlives the rotation; where nothing
         `serves` from the branch, the one before is closed at once.
         """
@@ -123,6 +128,7 @@ class Access(Resource, module="environments", name="Access"):
             "database": database,
             "owner": owner,
             "role": role,
+            "roles": list(roles),
             "generation": generation,
             "serves": serves,
             "pooled_url": None,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from resources.deferred import httpx, psycopg
 
@@ -25,7 +26,7 @@ class NotReadyError(Exception):
 
 def with_login(uri: str, user: str, password: str) -> str:
     """Return `uri` with another user and password in it, everything else as Neon gave it."""
-    return str(httpx.URL(uri).copy_with(username=user, password=password))
+    return str(httpx.URL(uri).copy_with(username=quote(user, safe=""), password=quote(password, safe="")))
 
 
 def password_of(uri: str) -> str:

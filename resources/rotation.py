@@ -11,7 +11,7 @@ _PATIENCE = 5.0
 _PAUSE = 0.1
 
 _IDLE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND state = 'idle'"
-_AT_WORK = "SELECT FROM pg_stat_activity WHERE usename = ANY(%s) AND state <> 'idle' LIMIT 1"
+_AT_WORK = "SELECT 1 FROM pg_stat_activity WHERE usename = ANY(%s) AND state <> 'idle' LIMIT 1"
 _ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
 
 

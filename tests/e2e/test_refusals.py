@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from localcloud.program import CommandError
@@ -68,7 +70,7 @@ def test_rows_that_would_be_left_behind_are_counted_refused_and_accepted_up_to_a
 
     world.edit("prod", accept={"branch": "prod-v1", "rows": 4})
     preview = world.preview("prod")
-    assert "left behind on prod-v1: 4 rows (order_items 2, orders 2)" in preview
+    assert "4 rows (order_items 2, orders 2) stay behind on prod-v1 (accepted in the stack file)" in preview
     world.up("prod")
     assert world.serving()["branch"] == "prod-v2"
 
@@ -116,3 +118,55 @@ def test_an_app_that_can_not_be_built_never_gets_the_domain_and_its_log_is_shown
     package.write_text(builds)
     world.up("prod")
     world.up("prod", "--expect-no-changes")
+
+
+def test_a_lost_state_does_not_make_users_rows_look_like_copied_ones(world: World) -> None:
+    buy(world)
+    world.edit("prod", serve="prod-v2", accept=None, safety=None)
+    counted = refused(world, "preview")
+    access = next(urn for urn in urns(world) if urn.endswith("environments:Access::prod-v1"))
+    world.edit("prod", serve="prod-v1")
+    forget(world, access)
+    world.up("prod")
+    world.edit("prod", serve="prod-v2")
+    assert "were written to prod-v1 since it began" in counted
+    assert refused(world, "preview").split("problem: ")[1] == counted.split("problem: ")[1]
+    world.edit("prod", serve="prod-v1")
+
+
+def test_settings_that_pulumi_writes_itself_are_taken(world: World) -> None:
+    for arguments in (
+        ("--path", "compute.min_cu", "0.5"),
+        ("--path", "compute.max_cu", "4.0"),
+        ("strategy", '{"kind": "clone-and-promote"}'),
+        ("serve", '{"branch": "prod-v1"}'),
+    ):
+        world.pulumi("config", "set", *arguments, "-s", "prod")
+    world.up("prod")
+    world.up("prod", "--expect-no-changes")
+
+    file = world.stack_file("prod")
+    written = file.read_text()
+    unquoted = "\n  environments:branches:\n    timed: {from: {stack: dev, branch: dev}, at: 2025-01-01T00:00:00Z}\n"
+    file.write_text(written.replace("\n  environments:branches:\n", unquoted, 1))
+    assert '"parentTimestamp": 1735689600' in world.preview("prod", "--json")
+    file.write_text(written)
+
+
+def forget(world: World, urn: str) -> None:
+    """Take one resource out of the stack's state, as a state that was lost in part."""
+    state = world.state("prod")
+    resources = state["deployment"]["resources"]
+    state["deployment"]["resources"] = [found for found in resources if found["urn"] != urn]
+    for found in state["deployment"]["resources"]:
+        found["dependencies"] = [other for other in found.get("dependencies", []) if other != urn]
+        for key, others in found.get("propertyDependencies", {}).items():
+            found["propertyDependencies"][key] = [other for other in others or [] if other != urn]
+    file = world.folder / "state.json"
+    file.write_text(json.dumps(state))
+    world.pulumi("stack", "import", "--file", str(file), "-s", "prod")
+    file.unlink()
+
+
+def urns(world: World) -> list[str]:
+    return [found["urn"] for found in world.state("prod")["deployment"]["resources"]]
