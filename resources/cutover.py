@@ -22,6 +22,7 @@ from pulumi.dynamic import (
 from resources.departure import Allowance, address, live_refusal, rows_of
 from resources.deployment import has_served
 from resources.fence import is_fenced
+from resources.mark import read_mark
 from resources.move import cut_over
 from resources.neon_api import Neon
 from resources.postgres import connected
@@ -29,6 +30,7 @@ from resources.review import first_review, is_known, move_review, same_branch_re
 from resources.vercel_api import Vercel
 
 _POINTER = ("branch", "fingerprint", "deployment")
+_OUTPUTS = ("served", "domain", "history", "unfinished")
 
 
 class CutoverProvider(ResourceProvider):
@@ -72,19 +74,16 @@ class CutoverProvider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Look where the domain really leads and whether the served branch takes writes.
 
-        What a cutover that was cut short left, or a promotion by hand, is told as a pointer that is off, which the next
-        update puts right. Where pushes deploy (redeploy), one that was pushed since is as it should be.
+        What a cutover that was cut short left, or a promotion by hand, is told as the pointer that it is: the next
+        update counts and moves from there. Where pushes deploy (redeploy), what was pushed since is as it should be.
         """
         if not props["deployment"]:
             return ReadResult(id_, props)
-        with Vercel() as vercel:
-            serving = vercel.serving(vercel.domain(props["vercel"]))
-            pushed = props["redeploys"] and serving and "neonBranch" not in vercel.deployment(serving).get("meta", {})
-        if serving not in (None, props["deployment"]) and not pushed:
-            return ReadResult(id_, props | {"deployment": serving})
-        with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
-            fenced = is_fenced(connection, props["role"])
-        return ReadResult(id_, props | ({"fingerprint": ""} if fenced else {}))
+        found = props | _really_served(props)
+        with Neon() as neon, connected(neon.uri(address(found), pooled=False)) as connection:
+            if is_fenced(connection, found["role"]):
+                found["fingerprint"] = ""
+        return ReadResult(id_, found, {key: value for key, value in found.items() if key not in _OUTPUTS})
 
 
 class Cutover(Resource, module="environments", name="Cutover"):
@@ -108,8 +107,7 @@ class Cutover(Resource, module="environments", name="Cutover"):
         facts                           target, strategy, source, moment, compute, build: for the review alone
         guard                           live, rows, accepted_branch, accepted_rows, fence_first; None for no guard
         """
-        outputs = {"served": None, "domain": None, "history": None, "unfinished": None}
-        super().__init__(CutoverProvider(), name, {**props, **outputs}, opts)
+        super().__init__(CutoverProvider(), name, {**props, **dict.fromkeys(_OUTPUTS)}, opts)
 
 
 def _served_before(news: dict[str, Any]) -> bool:
@@ -118,3 +116,22 @@ def _served_before(news: dict[str, Any]) -> bool:
         return False
     with Vercel() as vercel:
         return has_served(vercel, news["vercel"], news["branch"], news["fingerprint"])
+
+
+def _really_served(props: dict[str, Any]) -> dict[str, Any]:
+    """Return what of the pointer is not as `props` say: which deployment has the domain, and which branch it uses."""
+    with Vercel() as vercel:
+        serving = vercel.serving(vercel.domain(props["vercel"]))
+        if serving in (None, props["deployment"]):
+            return {}
+        meta = vercel.deployment(str(serving)).get("meta") or {}
+    branch = meta.get("neonBranch")
+    if branch in (None, props["branch"]):
+        return {} if branch is None and props["redeploys"] else {"deployment": serving}
+    with Neon() as neon:
+        name = neon.branch(props["neon"], branch)["name"]
+        endpoint = neon.endpoints(props["neon"], branch)[0]["id"]
+        found = {"branch": branch, "served_name": name, "endpoint": endpoint}
+        with connected(neon.uri(address(props | found), pooled=False)) as connection:
+            baseline = read_mark(connection, props["roles"], branch)
+    return found | {"deployment": serving, "fingerprint": meta.get("credentials", ""), "baseline": baseline or "0"}
