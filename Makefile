@@ -35,11 +35,11 @@ types: setup ## types
 
 check: lint types ## format, lint, types and the fast tests
 	$(call say,fast tests)
-	@$(PYTHON) -m pytest -m "not e2e and not slow and not bench"
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e and not slow and not bench"
 
 test: lint types ## format, lint, types and all tests
 	$(call say,tests)
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 bench: setup ## measure preview, promotion and rollback
 	@$(PYTHON) -m bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ FROM_DEV = {"from": {"stack": "dev", "branch": "dev"}}
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A running local cloud, apart from the one of the checkout."""
     state = tmp_path_factory.mktemp("cloud")
+    os.environ["LOCALCLOUD_PORTS"] = "any"  # several test processes, several clouds
     started = lifecycle.start(state).cloud
     engine.install_plugins(started.pulumi_home)
     yield started
