@@ -29,13 +29,11 @@ class Environment(pulumi.ComponentResource):
         The computes of the branches that don't serve come after the cutover: the one that served until now shrinks.
         `team` is the id of the Vercel team that the project belongs to.
         """
+        super().__init__("environments:index:Environment", name, None, opts)
+        self._topology = topology
         # Not the default provider, so that the plugin starts at once and not when the variables come, last of all.
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
-        given = pulumi.ResourceOptions.merge(
-            pulumi.ResourceOptions(providers=[vercel.Provider("vercel", team=team)]), opts
-        )
-        super().__init__("environments:index:Environment", name, None, given)
-        self._topology = topology
+        self._vercel = vercel.Provider("vercel", team=team)
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
         self.branches: dict[str, neon_side.Branch] = {}
         for plan in topology.branches:
@@ -56,7 +54,8 @@ class Environment(pulumi.ComponentResource):
         if isinstance(projects, ExistingProjects):
             return projects.neon, projects.vercel, None
         made = neon_side.make_project(projects, self)
-        return made.id, vercel_side.make_project(projects, self).id, made.default_branch_id
+        hosted = vercel_side.make_project(projects, self, self._vercel)
+        return made.id, hosted.id, made.default_branch_id
 
     def _branch(self, plan: BranchPlan) -> neon_side.Branch:
         stack = self._topology.stack
@@ -166,5 +165,5 @@ class Environment(pulumi.ComponentResource):
                 project=self.vercel_project,
                 targets=topology.vercel_targets,
                 sensitive=topology.sensitive,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[self.cutover]),
+                opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover]),
             )

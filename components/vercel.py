@@ -8,13 +8,13 @@ import pulumiverse_vercel as vercel
 from components.topology import NewProjects
 
 
-def make_project(plan: NewProjects, parent: pulumi.Resource) -> vercel.Project:
+def make_project(plan: NewProjects, parent: pulumi.Resource, provider: vercel.Provider) -> vercel.Project:
     """Make the Vercel project, with production deployments staged until they are promoted."""
     return vercel.Project(
         plan.name,
         name=plan.name,
         auto_assign_custom_domains=False,
-        opts=pulumi.ResourceOptions(parent=parent, protect=True, retain_on_delete=True),
+        opts=pulumi.ResourceOptions(parent=parent, provider=provider, protect=True, retain_on_delete=True),
     )
 
 
