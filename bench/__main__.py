@@ -39,9 +39,7 @@ def main() -> int:
 def _measure(program: Program) -> dict[str, list[float]]:
     program.select("dev")
     program.up("dev")
-    url = program.owner_url("dev", "dev")
-    for script in ("migrate", "seed"):
-        program.run("npm", "run", "--silent", script, env={"DATABASE_URL": url}, cwd=str(ROOT / "app"))
+    program.fill("dev", "dev")
     program.select("prod")
     program.up("prod")
     preview, promotion, rollback = GOALS

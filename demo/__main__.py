@@ -41,10 +41,7 @@ def _story(narrator: Narrator, program: Program) -> None:
         program.select("dev")
         narrator.say(_resources(program.up("dev")))
     with narrator.step("A day of work on dev: the schema by drizzle-kit, and some rows"):
-        url = program.owner_url("dev", "dev")
-        program.run("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", cwd="app")
-        for script in ("migrate", "seed"):
-            program.run("npm", "run", "--silent", script, env={"DATABASE_URL": url}, cwd="app")
+        url = program.fill("dev", "dev")
         narrator.say(f"dev holds {_rows(url)} orders")
     with narrator.step("prod: a branch of its own cloned from dev, checked, deployed, then given the domain"):
         program.select("prod")

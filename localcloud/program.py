@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import ROOT, Cloud
 from localcloud.shell import environment
 
 NAMESPACE = "environments"
@@ -101,6 +101,13 @@ class Program:
         request = urllib.request.Request(f"{url}?{urllib.parse.urlencode(query)}", headers=headers)  # noqa: S310
         with urllib.request.urlopen(request) as answer:  # noqa: S310 (loopback)
             return str(json.load(answer)["uri"])
+
+    def fill(self, stack: str, branch: str) -> str:
+        """Bring the app's schema and some rows to a branch, as a developer does; return the owner's URL of it."""
+        url = self.owner_url(stack, branch)
+        for script in ("migrate", "seed"):
+            self.run("npm", "run", "--silent", script, env={"DATABASE_URL": url}, cwd=str(ROOT / "app"))
+        return url
 
     def health(self, domain: str) -> dict[str, Any]:
         """Ask the app at `domain` how it is and which branch answers."""

@@ -38,9 +38,7 @@ class World(Program):
         """Make the projects and dev, and give dev the app's schema and some rows."""
         self.select("dev")
         self.up("dev")
-        url = self.owner_url("dev", "dev")
-        for script in ("migrate", "seed"):
-            self.run("npm", "run", "--silent", script, env={"DATABASE_URL": url}, cwd=str(ROOT / "app"))
+        self.fill("dev", "dev")
 
     def bring_up_prod(self) -> None:
         """Make production, serving prod-v1."""
