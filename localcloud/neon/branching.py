@@ -19,7 +19,7 @@ from localcloud.neon.compute import Compute
 from localcloud.neon.copying import CopyCancelledError, copy_file, copy_tree, remove_tree, size_of_data
 from localcloud.neon.fleet import Fleet
 from localcloud.neon.installation import Installation
-from localcloud.neon.records import Endpoint
+from localcloud.neon.records import Branch, Endpoint
 
 # What a copy of a running cluster must or may leave out, as pg_basebackup does.
 _NOT_COPIED = {"postmaster.pid", "postmaster.opts", "pg_internal.init", "promote", "backup_label", "tablespace_map"}
@@ -35,6 +35,10 @@ _EMPTY_FOLDERS = {
 }
 
 
+_SEGMENT_NAME = 24
+_TIMELINE_NAME = 8
+
+
 @dataclass(frozen=True)
 class Origin:
     """The point of the parent's history where the branch begins."""
@@ -45,14 +49,14 @@ class Origin:
 
 
 async def copy_branch(
-    fleet: Fleet, installation: Installation, parent_id: str, endpoint: Endpoint | None, *, target: Path, timeline: int
+    fleet: Fleet, installation: Installation, parent: Branch, endpoint: Endpoint | None, *, target: Path, timeline: int
 ) -> Origin:
     """Fill `target` with the parent's present content; `endpoint` is the one that can write to the parent, if any."""
     target.parent.mkdir(mode=0o700)
-    source = fleet.data(parent_id)
+    source = fleet.data(parent)
     try:
-        async with fleet.cold(parent_id) as wanted:
-            if endpoint is None or (fleet.running(endpoint.id) is None and _is_at_rest(installation, source)):
+        async with fleet.cold(parent.id) as wanted:
+            if endpoint is None or (fleet.running(endpoint.id) is None and is_at_rest(installation, source)):
                 return await asyncio.to_thread(_copy_stopped, installation, source, target, timeline, wanted)
     except CopyCancelledError:
         await asyncio.to_thread(remove_tree, target)
@@ -61,16 +65,28 @@ async def copy_branch(
         return await _copy_running(installation, compute, target, timeline)
 
 
-def _is_at_rest(installation: Installation, data: Path) -> bool:
+def is_at_rest(installation: Installation, data: Path) -> bool:
     """Whether the files alone say all: it was stopped cleanly, or was never started since it was copied."""
-    never_started = (data / "standby.signal").exists()
-    return never_started or installation.control_data(data)["Database cluster state"] == "shut down"
+    return never_started(data) or installation.control_data(data)["Database cluster state"] == "shut down"
+
+
+def never_started(data: Path) -> bool:
+    """Whether it is a copy that still has to find its own timeline."""
+    return (data / "standby.signal").exists()
 
 
 def _copy_stopped(installation: Installation, source: Path, target: Path, timeline: int, wanted: Event) -> Origin:
-    copy_tree(source, target, installation, skip=lambda path: path in {"postmaster.pid", "promote"}, cancelled=wanted)
-    control = installation.control_data(target)
-    _await_timeline(installation, target, int(control["Latest checkpoint's TimeLineID"]), timeline)
+    control = installation.control_data(source)
+    # A copy that never started needs all of its little log; one that was stopped cleanly, its last checkpoint.
+    oldest = "" if never_started(source) else control["Latest checkpoint's REDO WAL file"][_TIMELINE_NAME:]
+
+    def left_out(path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        is_old = folder == "pg_wal" and len(name) == _SEGMENT_NAME and name[_TIMELINE_NAME:] < oldest
+        return is_old or path in {"postmaster.pid", "promote"}
+
+    copy_tree(source, target, installation, skip=left_out, cancelled=wanted)
+    await_timeline(installation, target, int(control["Latest checkpoint's TimeLineID"]), timeline)
     return Origin(control["Latest checkpoint location"], datetime.now(UTC), size_of_data(target))
 
 
@@ -124,17 +140,19 @@ def _complete_backup(
         if is_segment or file.suffix == ".history":
             copy_file(file, target / "pg_wal" / file.name, installation)
     _write(installation, target / "backup_label", label)
-    _await_timeline(installation, target, int(_from_label(label, r"START TIMELINE: (\d+)")), timeline)
+    await_timeline(installation, target, int(_from_label(label, r"START TIMELINE: (\d+)")), timeline)
     return size_of_data(target)
 
 
-def _await_timeline(installation: Installation, target: Path, parents: int, timeline: int) -> None:
+def await_timeline(
+    installation: Installation, target: Path, parents: int, timeline: int, signal: str = "standby.signal"
+) -> None:
     """Let the first start recover and promote; it takes the first timeline without a history: mark the others taken."""
     for taken in range(parents + 1, timeline):
         mark = target / "pg_wal" / f"{taken:08X}.history"
         if not mark.exists():
             _write(installation, mark, "")
-    _write(installation, target / "standby.signal", "")
+    _write(installation, target / signal, "")
 
 
 def _from_label(label: str, pattern: str) -> str:

@@ -73,6 +73,12 @@ async def christen(connection: Connection, role: str, database: str, password: s
     await set_password(connection, role, password)
 
 
+async def empty(connection: Connection) -> None:
+    """Drop a pristine cluster's role and database."""
+    await drop_database(connection, PRISTINE_DATABASE)
+    await connection.execute(SQL("DROP ROLE {}").format(Identifier(PRISTINE_ROLE)))
+
+
 async def read(connection: Connection) -> Contents:
     """The roles and databases that are there now."""
     roles = await connection.execute("SELECT rolname FROM pg_roles WHERE oid >= 16384 OR rolname = 'postgres'")
@@ -82,6 +88,14 @@ async def read(connection: Connection) -> Contents:
     )
     found = {str(row[0]): str(row[1]) for row in await databases.fetchall()}
     return Contents(frozenset(names), {name: owner for name, owner in found.items() if name not in RESERVED_DATABASES})
+
+
+async def log_position(connection: Connection) -> str:
+    """The end of the write-ahead log that is safe on disk."""
+    found = await connection.execute("SELECT pg_current_wal_flush_lsn()::text")
+    row = await found.fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 async def create_role(connection: Connection, name: str, password: str | None) -> None:

@@ -7,12 +7,14 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
 
 from localcloud.neon.api.application import application
 from localcloud.neon.control import ControlPlane
+from localcloud.neon.expiry import sweep_forever
 from localcloud.neon.fleet import Fleet
 from localcloud.neon.installation import Installation
 from localcloud.neon.launcher import Launcher
@@ -85,6 +87,8 @@ class NeonCloud:
         self._stops.append(proxy.stop)
         self.proxy_port = await proxy.start(self.proxy_port)
         self.control = ControlPlane(store, fleet, installation, template, self.proxy_port)
+        sweeping = asyncio.create_task(sweep_forever(self.control))
+        self._stops.append(lambda: _end(sweeping))
         await self._serve_api(self.control)
 
     async def _serve_api(self, control: ControlPlane) -> None:
@@ -105,3 +109,9 @@ class NeonCloud:
             os.close(lock)
             raise AlreadyRunningError(f"another process serves {self._state}: stop it first") from None
         self._stops.append(lambda: os.close(lock))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

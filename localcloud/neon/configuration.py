@@ -17,6 +17,7 @@ _ALWAYS = {
     "fsync": "off",
     "full_page_writes": "on",
     "wal_level": "replica",
+    "wal_keep_size": "2147483647",  # the log is a branch's history: it goes when the branch goes
     "wal_recycle": "off",
     "wal_init_zero": "off",
     "min_wal_size": "8MB",
@@ -52,16 +53,19 @@ def server_settings(
     identity: Mapping[str, str],
     trusted_extensions: Path | None,
     recovers_backup: bool,
+    recovery: Mapping[str, str],
 ) -> str:
     """postgresql.conf; `identity` are the `neon.*` settings that tell a client which branch it reached.
 
-    A branch that was copied from a running parent replays the log up to its own birth, and then lives.
+    A branch that was copied from a running parent replays the log up to its own birth, and then lives; `recovery` says
+    where the replay ends for one that goes back in time.
     """
     settings = {**_ALWAYS, "unix_socket_directories": str(sockets), **sizes, **identity}
     if major >= 18:
         settings |= _SINCE_18
     if recovers_backup:
         settings |= _UNTIL_THE_BACKUP_IS_CONSISTENT
+    settings |= recovery
     if trusted_extensions is not None:
         settings["extension_control_path"] = f"{trusted_extensions}:$system"
     return "".join(f"{name} = '{_escaped(value)}'\n" for name, value in settings.items())

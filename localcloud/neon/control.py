@@ -73,6 +73,18 @@ class ControlPlane:
         """The one endpoint that can write to the branch."""
         return self.store.one(Endpoint, branch_id=branch_id, type=READ_WRITE)
 
+    def enabled_endpoint(self, branch_id: str) -> Endpoint | None:
+        """The endpoint that can write to the branch, unless it is disabled."""
+        endpoint = self.read_write_endpoint(branch_id)
+        return None if endpoint is None or endpoint.disabled else endpoint
+
+    def line(self, branch: Branch) -> list[Branch]:
+        """The branch after its ancestors, the root first."""
+        line = [branch]
+        while line[0].parent_id is not None:
+            line.insert(0, self.branch(branch.project_id, line[0].parent_id))
+        return line
+
     def is_active(self, endpoint: Endpoint) -> bool:
         """Whether its compute runs."""
         return self.fleet.running(endpoint.id) is not None
@@ -139,6 +151,14 @@ class ControlPlane:
             self.store.remove(*self.store.all(Role, branch_id=branch.id))
             self.store.remove(*self.store.all(Database, branch_id=branch.id))
             self.store.remove(branch)
+
+    async def remove_branch(self, branch: Branch) -> None:
+        """Remove its records, then its computes, then its files; the next start deletes what a crash leaves of them."""
+        endpoints = self.store.all(Endpoint, branch_id=branch.id)
+        self.forget_branch(branch)
+        for endpoint in endpoints:
+            await self.fleet.suspend(endpoint)
+        self.fleet.discard(branch.directory)
 
     def touch(self, record: Project | Branch | Endpoint) -> None:
         """Store a changed record."""

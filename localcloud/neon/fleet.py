@@ -58,7 +58,7 @@ class Fleet:
         """End what a killed daemon left running, delete what belongs to no branch, start what never suspends."""
         folders = sorted(self._launcher.branches.iterdir())
         await asyncio.gather(*(end_leftover(folder / "data") for folder in folders))
-        known = {branch.id for branch in self._store.all(Branch)}
+        known = {branch.directory for branch in self._store.all(Branch)}
         for folder in folders:
             if folder.name not in known:
                 self._launcher.throw_away(folder.name)
@@ -81,9 +81,22 @@ class Fleet:
         await asyncio.gather(*(self._end(running, endpoints.get(running)) for running in list(self._running)))
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def data(self, branch_id: str) -> Path:
+    def data(self, branch: Branch) -> Path:
         """A branch's data directory."""
-        return self._launcher.data(branch_id)
+        return self._launcher.data(branch.directory)
+
+    def base(self, name: str) -> Path:
+        """The pristine data directory of this name."""
+        return self._launcher.base(name)
+
+    @asynccontextmanager
+    async def private(self, data: Path, recovery: dict[str, str] | None = None) -> AsyncIterator[Compute]:
+        """A compute over a branch in the making, out of every client's reach and stopped at the end."""
+        compute = await self._launcher.launch_privately(data, recovery)
+        try:
+            yield compute
+        finally:
+            await compute.stop()
 
     def running(self, endpoint_id: str) -> Compute | None:
         """The endpoint's compute, if it is up."""
@@ -159,9 +172,9 @@ class Fleet:
             if unused >= endpoint.idle_seconds_allowed() and self.running(endpoint.id):
                 await self.suspend(endpoint, only_if_idle=True)
 
-    def discard(self, branch_id: str) -> None:
-        """Delete the directory of a branch whose computes are stopped; a crash in between is made good by recovery."""
-        self._launcher.throw_away(branch_id)
+    def discard(self, folder: str) -> None:
+        """Delete the folder of a branch whose computes are stopped; a crash in between is made good by recovery."""
+        self._launcher.throw_away(folder)
         self._empty_trash()
 
     def _empty_trash(self) -> None:
@@ -193,7 +206,10 @@ class Fleet:
         if self._closed:
             raise EndpointDisabledError
         began = time.monotonic()
-        compute = await self._launcher.launch(endpoint)
+        branch = self._store.one(Branch, id=endpoint.branch_id)
+        # A branch that isn't recorded yet lies in a folder of its own name.
+        data = self._launcher.data(branch.directory if branch else endpoint.branch_id)
+        compute = await self._launcher.launch(endpoint, data)
         try:
             await self._set_pending_passwords(endpoint.branch_id, compute)
         except BaseException:

@@ -28,7 +28,7 @@ class Launcher:
         self.installation = installation
         self.branches = state / "branches"
         self.trash = state / "trash"
-        self._templates = state / "templates"
+        self.templates = state / "templates"
         self._extensions = state / "extensions"
         self._trusts_extensions = False
         self._sockets_note = state / "sockets"
@@ -36,7 +36,7 @@ class Launcher:
 
     async def prepare(self) -> Template:
         """Make the folders, a new one for sockets among them, and the pristine cluster."""
-        for folder in (self.branches, self.trash, self._templates):
+        for folder in (self.branches, self.trash, self.templates):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
             remove_tree(Path(self._sockets_note.read_text()))
@@ -44,7 +44,7 @@ class Launcher:
         self.installation.give(self._sockets)
         self._sockets_note.write_text(str(self._sockets))
         self._trusts_extensions = self.installation.write_trusted_extensions(self._extensions)
-        template = Template(self.installation, self._templates, self._sockets / "template")
+        template = Template(self.installation, self.templates, self._sockets / "template")
         await template.prepare()
         return template
 
@@ -53,18 +53,21 @@ class Launcher:
         remove_tree(self._sockets)
         self._sockets_note.unlink(missing_ok=True)
 
-    def data(self, branch_id: str) -> Path:
-        """A branch's data directory."""
-        return self.branches / branch_id / "data"
+    def data(self, folder: str) -> Path:
+        """The data directory in a branch's folder."""
+        return self.branches / folder / "data"
 
-    def throw_away(self, branch_id: str) -> None:
-        """Move a branch's directory to the trash at once; emptying that takes its time."""
+    def base(self, name: str) -> Path:
+        """The data directory of a pristine cluster that a project once started from."""
+        return self.templates / name / "data"
+
+    def throw_away(self, folder: str) -> None:
+        """Move a branch's folder to the trash at once; emptying that takes its time."""
         with suppress(FileNotFoundError):
-            self.data(branch_id).parent.rename(self.trash / f"{branch_id}-{secrets.token_hex(4)}")
+            (self.branches / folder).rename(self.trash / f"{folder}-{secrets.token_hex(4)}")
 
-    async def launch(self, endpoint: Endpoint) -> Compute:
+    async def launch(self, endpoint: Endpoint, data: Path) -> Compute:
         """A compute of the endpoint's size that takes connections."""
-        data = self.data(endpoint.branch_id)
         compute = Compute(self.installation, data, self._sockets / endpoint.id, data.parent / "compute.log")
         write_authentication(self.installation, data)
         write_settings(
@@ -88,7 +91,29 @@ class Launcher:
                 await asyncio.sleep(0.1 * attempt)
         else:
             await compute.start()
-        for mark in (data / "pg_wal").glob("*.history"):
-            if not mark.stat().st_size:
-                mark.unlink()
+        _remove_marks(data)
         return compute
+
+    async def launch_privately(self, data: Path, recovery: dict[str, str] | None = None) -> Compute:
+        """A compute over a branch in the making, which no client can reach."""
+        sockets = self._sockets / f"private-{secrets.token_hex(4)}"
+        compute = Compute(self.installation, data, sockets, data.parent / "compute.log")
+        write_authentication(self.installation, data)
+        write_settings(
+            self.installation,
+            data,
+            sockets=compute.sockets,
+            sizes=sizing.settings(1, 1),
+            trusted_extensions=self._extensions if self._trusts_extensions else None,
+            recovery=recovery,
+        )
+        await compute.start()
+        _remove_marks(data)
+        return compute
+
+
+def _remove_marks(data: Path) -> None:
+    """Remove the empty histories that kept a timeline's number from being taken."""
+    for mark in (data / "pg_wal").glob("*.history"):
+        if not mark.stat().st_size:
+            mark.unlink()

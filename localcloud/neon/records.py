@@ -12,6 +12,11 @@ Json = dict[str, Any]
 DEFAULT_SUSPEND_SECONDS = 300
 NEVER_SUSPEND = -1
 
+FIRST_TIMELINE = 1
+
+PARENT_DATA = "parent-data"
+SCHEMA_ONLY = "schema-only"
+
 
 def now() -> str:
     """The present in the API's format."""
@@ -31,14 +36,18 @@ class Project:
     org_id: str
     settings: Json
     default_endpoint_settings: Json
-    newest_timeline: int = 1
+    newest_timeline: int = FIRST_TIMELINE
     created_at: str = field(default_factory=now)
     updated_at: str = field(default_factory=now)
 
 
 @dataclass(kw_only=True)
 class Branch:
-    """A data directory with a lineage."""
+    """A data directory with a lineage.
+
+    Its log is written on `timeline` and starts at `start_lsn`; a root's goes on from the pristine cluster `base`. These
+    are empty for a branch that was made before history was kept.
+    """
 
     id: str
     project_id: str
@@ -46,12 +55,30 @@ class Branch:
     parent_id: str | None = None
     parent_lsn: str | None = None
     parent_timestamp: str | None = None
+    init_source: str = PARENT_DATA
     is_default: bool = False
     protected: bool = False
     passwords_pending: bool = False
     logical_size: int = 0
+    timeline: int = 0
+    base: str = ""
+    start_lsn: str = ""
+    folder: str = ""
+    expires_at: str | None = None
+    ttl_interval_seconds: int | None = None
+    last_reset_at: str | None = None
     created_at: str = field(default_factory=now)
     updated_at: str = field(default_factory=now)
+
+    @property
+    def directory(self) -> str:
+        """The folder of its data: its id, or another one since it was restored in place."""
+        return self.folder or self.id
+
+    @property
+    def begun_at(self) -> str:
+        """When its own history starts."""
+        return self.last_reset_at or self.created_at
 
 
 @dataclass(kw_only=True)

@@ -22,7 +22,7 @@ from localcloud.neon.installation import Installation, InstallationError
 _RECIPE = 1
 
 # Smaller than usual: a branch copies the segments that were written during its copy.
-_WAL_SEGMENT_MB = 4
+WAL_SEGMENT_MB = 4
 
 
 class Template:
@@ -55,6 +55,11 @@ class Template:
             await compute.stop()
         draft.replace(self._folder)
 
+    @property
+    def name(self) -> str:
+        """What tells this cluster from those of other installations; its folder outlives them."""
+        return self._folder.name
+
     async def copy_to(self, data: Path) -> int:
         """Copy the cluster and return its size in bytes."""
         return await asyncio.to_thread(
@@ -67,7 +72,7 @@ class Template:
         arguments = [
             f"--pgdata={data}",
             f"--username={configuration.SUPERUSER}",
-            f"--wal-segsize={_WAL_SEGMENT_MB}",
+            f"--wal-segsize={WAL_SEGMENT_MB}",
             "--auth=reject",
             "--encoding=UTF8",
             "--locale=C",
@@ -101,6 +106,7 @@ def write_settings(
     sizes: dict[str, str],
     identity: dict[str, str] | None = None,
     trusted_extensions: Path | None = None,
+    recovery: dict[str, str] | None = None,
 ) -> None:
     """Write postgresql.conf, and drop what ALTER SYSTEM may have left in a copied directory."""
     text = configuration.server_settings(
@@ -110,6 +116,7 @@ def write_settings(
         identity=identity or {},
         trusted_extensions=trusted_extensions,
         recovers_backup=(data / "backup_label").exists(),
+        recovery=recovery or {},
     )
     _write(installation, data / "postgresql.conf", text)
     _write(installation, data / "postgresql.auto.conf", "")

@@ -10,7 +10,19 @@ from uuid import uuid4
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from localcloud.neon.api import account, branches, connection, databases, endpoints, operations, projects, roles
+from localcloud.neon.api import (
+    account,
+    branches,
+    connection,
+    databases,
+    endpoints,
+    new_branches,
+    operations,
+    projects,
+    restore,
+    roles,
+    schema,
+)
 from localcloud.neon.api.routing import Answer, Request, Route
 from localcloud.neon.compute import ComputeError
 from localcloud.neon.control import ControlPlane
@@ -25,6 +37,9 @@ _ROUTES = (
     *operations.ROUTES,
     *connection.ROUTES,
     *branches.ROUTES,
+    *new_branches.ROUTES,
+    *restore.ROUTES,
+    *schema.ROUTES,
     *endpoints.ROUTES,
     *roles.ROUTES,
     *databases.ROUTES,

@@ -16,7 +16,7 @@ from localcloud.neon.api.schemas import EndpointDefaults, NewProject, ProjectCre
 from localcloud.neon.control import READ_WRITE, ControlPlane, require_name, require_sql_name
 from localcloud.neon.errors import ApiError, UnprocessableError
 from localcloud.neon.inventory import new_database
-from localcloud.neon.records import Branch, Endpoint, Json, Operation, Project, Role, now
+from localcloud.neon.records import FIRST_TIMELINE, Branch, Endpoint, Json, Operation, Project, Role, now
 
 log = logging.getLogger("localcloud.neon")
 
@@ -44,18 +44,19 @@ async def create_project(control: ControlPlane, request: Request) -> Answer:
     body = request.body(ProjectCreation).project
     project, branch, endpoint, role = _planned(control, body)
     require_sql_name("database", body.branch.database_name, catalog.RESERVED_DATABASES)
-    data = control.fleet.data(branch.id)
+    data = control.fleet.data(branch)
     data.parent.mkdir(mode=0o700)
     try:
         branch.logical_size = await control.template.copy_to(data)
         compute = await control.fleet.bring_up(endpoint)
         async with catalog.connect(compute.sockets) as connection:
             await catalog.christen(connection, role.name, body.branch.database_name, role.password or "")
+            branch.start_lsn = await catalog.log_position(connection)
     except BaseException:
         await control.fleet.suspend(endpoint)
-        control.fleet.discard(branch.id)
+        control.fleet.discard(branch.directory)
         raise
-    endpoint.started_at = now()
+    endpoint.started_at = branch.created_at = now()
     database = new_database(control.store, branch.id, body.branch.database_name, role.name)
     stored = replace(role, password=role.password if project.store_passwords else None)
     with control.store.transaction():
@@ -125,7 +126,7 @@ async def delete_project(control: ControlPlane, request: Request) -> Answer:
         for endpoint in endpoints:
             await control.fleet.suspend(endpoint)
         for branch in branches:
-            control.fleet.discard(branch.id)
+            control.fleet.discard(branch.directory)
     return ok(project=view)
 
 
@@ -151,7 +152,14 @@ def _planned(control: ControlPlane, body: NewProject) -> tuple[Project, Branch, 
         settings=_settings(_DEFAULT_SETTINGS, body.settings),
         default_endpoint_settings=_defaults(body.default_endpoint_settings, {}),
     )
-    branch = Branch(id=identifiers.branch_id(), project_id=project_id, name=body.branch.name, is_default=True)
+    branch = Branch(
+        id=identifiers.branch_id(),
+        project_id=project_id,
+        name=body.branch.name,
+        is_default=True,
+        timeline=FIRST_TIMELINE,
+        base=control.template.name,
+    )
     defaults = project.default_endpoint_settings
     endpoint = Endpoint(
         id=identifiers.endpoint_id(),

@@ -69,7 +69,7 @@ class ProjectUpdate(BaseModel):
 
 
 class NewBranch(BaseModel):
-    """The `branch` of a creation; what isn't modelled is named, so that it can be refused."""
+    """The `branch` of a creation."""
 
     name: str | None = None
     parent_id: str | None = None
@@ -77,7 +77,7 @@ class NewBranch(BaseModel):
     parent_timestamp: str | None = None
     protected: bool = False
     archived: bool = False
-    init_source: str | None = None
+    init_source: Literal["parent-data", "schema-only"] = "parent-data"
     expires_at: str | None = None
 
 
@@ -101,6 +101,15 @@ class BranchChange(BaseModel):
     name: str | None = None
     protected: bool | None = None
     expires_at: str | None = None
+
+
+class BranchRestore(BaseModel):
+    """POST …/branches/{branch_id}/restore."""
+
+    source_branch_id: str
+    source_lsn: str | None = None
+    source_timestamp: str | None = None
+    preserve_under_name: str | None = None
 
 
 class BranchUpdate(BaseModel):

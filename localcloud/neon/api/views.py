@@ -60,15 +60,18 @@ def project_item(control: ControlPlane, record: Project) -> View:
 def branch(record: Branch) -> View:
     """Branch."""
     counters = ("cpu_used_sec", "active_time_seconds", "compute_time_seconds", "written_data_bytes")
-    lineage = {
+    optional = {
         "parent_id": record.parent_id,
         "parent_lsn": record.parent_lsn,
         "parent_timestamp": record.parent_timestamp,
+        "expires_at": record.expires_at,
+        "ttl_interval_seconds": record.ttl_interval_seconds,
+        "last_reset_at": record.last_reset_at,
     }
     return {
         "id": record.id,
         "project_id": record.project_id,
-        **_present(lineage),
+        **_present(optional),
         "name": record.name,
         "current_state": "ready",
         "state_changed_at": record.created_at,
@@ -80,7 +83,7 @@ def branch(record: Branch) -> View:
         **dict.fromkeys((*counters, "data_transfer_bytes"), 0),
         "created_at": record.created_at,
         "updated_at": record.updated_at,
-        "init_source": "parent-data",
+        "init_source": record.init_source,
     }
 
 

@@ -1,4 +1,8 @@
-"""A real cloud in a process of its own, shared by the tests of this folder; each test gets a project of its own."""
+"""A real cloud in a process of its own, shared by the tests of this folder.
+
+Tests that make a cloud or a project of their own are marked slow. The fast ones share the project `settled`; the whole
+life of a branch, in short, is in test_life_cycle.py.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,6 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.localcloud.neon.hosting import Host, Project, wait_until
+
+_FOLDER = Path(__file__).parent
+_SLOW = {"project", "own_host", "cloud"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes its time by what it asks for."""
+    for item in items:
+        if item.path.is_relative_to(_FOLDER) and isinstance(item, pytest.Function) and _SLOW & {*item.fixturenames}:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -136,6 +136,15 @@ class Project:
         }
         return self.host.call("POST", f"{self.path}/branches", body, status=201)
 
+    def suspend(self, endpoint: str | None = None) -> None:
+        """Stop the compute of an endpoint, by default the root branch's."""
+        self.host.call("POST", f"{self.path}/endpoints/{endpoint or self.endpoint}/suspend")
+
+    def moment(self, branch: str | None = None) -> str:
+        """What time it is for Postgres."""
+        now = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        return str(self.sql(f"SELECT {now}", branch)[0][0])
+
     def uri(
         self, branch: str | None = None, role: str = "neondb_owner", database: str = "neondb", *, pooled: bool = False
     ) -> str:

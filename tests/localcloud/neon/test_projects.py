@@ -22,6 +22,7 @@ def test_the_uri_of_the_creation_connects_to_postgres_as_the_owner(settled: Proj
     assert settled.sql("SELECT current_user, current_database()", uri=uri) == [("neondb_owner", "neondb")]
 
 
+@pytest.mark.slow
 def test_names_of_branch_role_and_database_can_be_chosen(host: Host) -> None:
     branch = {"name": "trunk", "role_name": "Anna O'Neil", "database_name": "shop db"}
     answer = host.call("POST", "/projects", {"project": {"branch": branch}}, status=201)
@@ -63,6 +64,7 @@ def test_projects_are_listed_page_by_page_until_nothing_is_left(host: Host, sett
     assert settled.answer["project"]["id"] in seen
 
 
+@pytest.mark.slow
 def test_a_deleted_project_leaves_no_process_and_no_file(host: Host) -> None:
     made = Project(host, host.call("POST", "/projects", {"project": {}}, status=201))
     uri = made.uri()
@@ -108,9 +110,9 @@ def test_every_call_needs_the_key(host: Host, header: str) -> None:
 
 
 def test_an_unknown_route_is_501_and_logged_loudly(host: Host, settled: Project) -> None:
-    status, _ = host.refused("POST", f"{settled.path}/branches/{settled.root}/restore", {})
+    status, _ = host.refused("POST", f"{settled.path}/branches/{settled.root}/recover", {})
     assert status == 501
-    assert f"NOT MODELLED: POST /api/v2{settled.path}/branches/{settled.root}/restore" in host.log.read_text()
+    assert f"NOT MODELLED: POST /api/v2{settled.path}/branches/{settled.root}/recover" in host.log.read_text()
 
 
 def test_a_body_that_is_no_json_is_refused(host: Host) -> None:

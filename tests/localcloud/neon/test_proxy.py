@@ -61,6 +61,7 @@ def test_much_data_goes_both_ways_unharmed(settled: Project) -> None:
         assert row.fetchone() == (text, True)
 
 
+@pytest.mark.slow
 def test_two_hundred_sessions_live_at_once(settled: Project) -> None:
     uri = settled.uri()
     with ThreadPoolExecutor(16) as pool:
