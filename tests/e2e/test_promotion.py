@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -78,6 +80,20 @@ def test_devs_passwords_do_not_open_production(world: World) -> None:
     dev, prod = world.owner_url("dev", "dev"), world.owner_url("prod", "prod-v1")
     password = re.compile(r"://[^:]+:([^@]+)@")
     assert password.findall(dev) != password.findall(prod)
+
+
+def test_a_branch_pinned_to_a_moment_has_no_row_that_came_later(world: World) -> None:
+    then = world.orders("dev", "dev")
+    time.sleep(1.1)
+    moment = datetime.now(UTC)
+    time.sleep(1.1)
+    world.add_orders("dev", "dev", 7)
+    pinned = {"from": {"stack": "dev", "branch": "dev"}, "at": moment.isoformat(timespec="seconds")}
+    world.edit("prod", branches=world.setting("prod", "branches") | {"pinned": pinned}, serve="pinned")
+    assert f"as of {moment:%Y-%m-%d %H:%M:%S} UTC" in world.preview("prod")
+    world.up("prod")
+    assert world.serving()["rows"]["orders"] == then
+    world.up("prod", "--expect-no-changes")
 
 
 def deployments(world: World) -> list[str]:
