@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -123,14 +124,14 @@ def test_an_app_that_can_not_be_built_never_gets_the_domain_and_its_log_is_shown
 def test_a_lost_state_does_not_make_users_rows_look_like_copied_ones(world: World) -> None:
     buy(world)
     world.edit("prod", serve="prod-v2", accept=None, safety=None)
-    counted = refused(world, "preview")
+    counted = re.search(r"\d+ rows .* were written to prod-v1 since it began", refused(world, "preview"))
+    assert counted
     access = next(urn for urn in urns(world) if urn.endswith("environments:Access::prod-v1"))
     world.edit("prod", serve="prod-v1")
     forget(world, access)
     world.up("prod")
     world.edit("prod", serve="prod-v2")
-    assert "were written to prod-v1 since it began" in counted
-    assert refused(world, "preview").split("problem: ")[1] == counted.split("problem: ")[1]
+    assert counted[0] in refused(world, "preview")
     world.edit("prod", serve="prod-v1")
 
 
