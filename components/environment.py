@@ -137,6 +137,7 @@ class Environment(pulumi.ComponentResource):
                 "role": topology.app_role,
                 "roles": list(topology.app_roles),
                 "fingerprint": access.fingerprint,
+                "app_url": access.pooled_url,
                 "baseline": access.baseline,
                 "deployment": deployment.deployment if deployment else "",
                 "deployment_url": deployment.url if deployment else "",

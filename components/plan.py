@@ -48,6 +48,7 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
         *lineage_problems(settings, stack),
         *pointer_problems(settings, stack),
         *_app_problems(settings, digest),
+        *_accept_problems(settings, stack),
     ]
     if problems:
         raise SettingsError(problems, stack)
@@ -124,6 +125,14 @@ def _guard(settings: Settings) -> Guard:
         fence_first=safety.fence == "before",
         accepted=(accept.branch, int(rows)) if accept else None,
     )
+
+
+def _accept_problems(settings: Settings, stack: str) -> list[Problem]:
+    accept = settings.accept
+    if accept is None or accept.branch in settings.branches:
+        return []
+    remedy = f"Name one of: {', '.join(settings.branches)}; or remove accept"
+    return [Problem("environments:accept.branch", repr(accept.branch), f"{stack} has no such branch", remedy)]
 
 
 def _app_problems(settings: Settings, digest: str | None) -> list[Problem]:

@@ -8,21 +8,22 @@ import sys
 
 from components.credentials import CredentialsError, require_credentials
 from recovery import engine
-from recovery.pending import AmbiguousError, made, pending_creates
+from recovery.pending import AmbiguousError, begun_at, made, pending_creates
 from resources.http import ApiError, ApiUnreachableError
 from resources.neon_api import Neon
 from resources.vercel_api import Vercel
 
 
-def recover(stack: str) -> None:
+def recover(stack: str, *, unlock: bool) -> None:
     """Take over what was made, forget what wasn't, and look at everything else as it really is."""
-    if engine.unlock(stack):
+    if engine.unlock(stack, force=unlock):
         print("The engine that held the lock is gone: lock taken away.")
     checkpoint = engine.export(stack)
     taken: dict[str, str] = {}
     with Neon() as neon, Vercel() as vercel:
+        begun = begun_at(checkpoint)
         for create in pending_creates(checkpoint):
-            found = made(create, neon, vercel)
+            found = made(create, neon, vercel, begun)
             print(f"{create.name} ({create.type}): {f'made, taken over as {found}' if found else 'will be made again'}")
             if found:
                 taken[create.urn] = found
@@ -35,10 +36,11 @@ def main() -> int:
     """Read the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m recovery", description=__doc__)
     parser.add_argument("-s", "--stack", required=True, help="the stack whose pulumi up did not come to its end")
-    stack = parser.parse_args().stack
+    parser.add_argument("--unlock", action="store_true", help="take the lock away: the engine that held it is gone")
+    options = parser.parse_args()
     try:
         require_credentials(os.environ)
-        recover(stack)
+        recover(options.stack, unlock=options.unlock)
     except (AmbiguousError, ApiError, ApiUnreachableError, CredentialsError, engine.EngineError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

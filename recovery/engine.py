@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 
 class EngineError(Exception):
@@ -20,18 +23,21 @@ def export(stack: str) -> dict[str, Any]:
     return checkpoint
 
 
-def unlock(stack: str) -> bool:
-    """Take away the lock of an engine that is dead; return whether there was one.
+def unlock(stack: str, *, force: bool) -> bool:
+    """Take away the lock of an engine that is gone; return whether there was one.
 
-    Raises EngineError while that engine may be alive.
+    Raises EngineError while that engine may be alive, unless `force` says that somebody has made sure that it is not.
     """
     locks = _locks(stack)
     for lock in locks:
         holder = json.loads(lock.read_text())
-        if holder.get("hostname") not in (None, os.uname().nodename) or _alive(int(holder["pid"])):
-            who = f"process {holder['pid']} on {holder.get('hostname', 'this machine')}"
-            raise EngineError(f"{stack} is being updated by {who}: let it end, or end it, then run this again")
-    if locks:
+        if not force and _may_live(holder):
+            who = f"process {holder['pid']} on {holder.get('hostname', 'this machine')}, since {holder['timestamp']}"
+            raise EngineError(
+                f"{stack} is being updated by {who}: let it end, then run this again. If that process is gone for "
+                "certain, add --unlock"
+            )
+    if locks or force:
         _run("cancel", "--yes", "-s", stack)
     return bool(locks)
 
@@ -59,28 +65,42 @@ def refresh(stack: str) -> None:
 
 
 def _locks(stack: str) -> list[Path]:
-    """Return the lock files of a file backend; other backends keep their own, which `pulumi cancel` takes away."""
-    backend = os.environ.get("PULUMI_BACKEND_URL", "")
+    """Return the lock files of a file backend; other backends keep their own, which --unlock takes away."""
+    backend = json.loads(_run("whoami", "--json")).get("url", "")
     if not backend.startswith("file://"):
         return []
+    name = Path(_qualified(stack))
     folder = Path(backend.removeprefix("file://")).expanduser() / ".pulumi" / "locks"
-    return [path for path in folder.rglob("*.json") if path.parent.name == stack]
+    return [path for path in folder.rglob("*.json") if path.parent.parts[-len(name.parts) :] == name.parts]
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+def _qualified(stack: str) -> str:
+    """Return the stack's name with its project's, as the backend keeps it."""
+    project = yaml.safe_load(Path("Pulumi.yaml").read_text())["name"]
+    return stack if "/" in stack else f"{project}/{stack}"
+
+
+def _may_live(holder: dict[str, Any]) -> bool:
+    """Tell whether the engine that wrote a lock may still run: on another machine, or under its id on this one.
+
+    A process that began after the lock was written has only got the id of one that is gone.
+    """
+    if holder.get("hostname") not in (None, os.uname().nodename):
         return True
-    return True
+    try:
+        began = Path(f"/proc/{int(holder['pid'])}").stat().st_mtime
+    except FileNotFoundError:
+        return Path("/proc/self").exists() is False
+    return began <= datetime.fromisoformat(holder["timestamp"]).timestamp()
 
 
 def _run(*arguments: str, shown: bool = False) -> str:
     command = ["pulumi", *arguments, "--non-interactive"]
     out = None if shown else subprocess.PIPE
-    done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    try:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    except FileNotFoundError:
+        raise EngineError('pulumi is not on PATH; for the local cloud: eval "$(python -m localcloud env)"') from None
     if done.returncode:
         raise EngineError(f"pulumi {arguments[0]} failed:\n{done.stderr.strip()}")
     return done.stdout or ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from resources.http import NotFoundError
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from resources.neon_api import Neon
     from resources.vercel_api import Vercel
+
+
+_CLOCK_SKEW = timedelta(minutes=1)
 
 
 class AmbiguousError(Exception):
@@ -42,23 +46,31 @@ def pending_creates(checkpoint: Mapping[str, Any]) -> list[PendingCreate]:
     ]
 
 
-def made(create: PendingCreate, neon: Neon, vercel: Vercel) -> str | None:
+def begun_at(checkpoint: Mapping[str, Any]) -> datetime:
+    """Return when the engine last wrote the state: right before the creates that it didn't see the end of."""
+    return datetime.fromisoformat(checkpoint["deployment"]["manifest"]["time"])
+
+
+def made(create: PendingCreate, neon: Neon, vercel: Vercel, begun: datetime) -> str | None:
     """Return the id of what `create` made, or None if it made nothing.
 
     Our own resources take over what they find when they are made again, so for them the answer is always None.
-    Raises AmbiguousError where two things fit.
+    Raises AmbiguousError where two things fit, or a project of the name is older than the create, which `begun`.
     """
     inputs = create.inputs
     match create.type:
         case "neon:index/project:Project":
-            return _only([project["id"] for project in neon.projects(inputs["name"])], create)
+            projects = neon.projects(inputs["name"])
+            for project in projects:
+                _refuse_older(create, project["id"], datetime.fromisoformat(project["created_at"]), begun)
+            return _only([project["id"] for project in projects], create)
         case "neon:index/branch:Branch":
             return _only(_branch(neon, create), create)
         case "neon:index/endpoint:Endpoint":
             computes = neon.endpoints(inputs["projectId"], inputs["branchId"])
             return _only([found["id"] for found in computes], create)
         case "vercel:index/project:Project":
-            return _vercel_project(vercel, inputs["name"])
+            return _vercel_project(vercel, create, begun)
         case "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable":
             return _only(_variable(vercel, inputs), create)
         case _:
@@ -84,11 +96,21 @@ def _variable(vercel: Vercel, inputs: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _vercel_project(vercel: Vercel, name: str) -> str | None:
+def _vercel_project(vercel: Vercel, create: PendingCreate, begun: datetime) -> str | None:
     try:
-        return str(vercel.project(name)["id"])
+        project = vercel.project(create.inputs["name"])
     except NotFoundError:
         return None
+    _refuse_older(create, project["id"], datetime.fromtimestamp(project["createdAt"] / 1000, UTC), begun)
+    return str(project["id"])
+
+
+def _refuse_older(create: PendingCreate, found: str, created: datetime, begun: datetime) -> None:
+    if created < begun - _CLOCK_SKEW:
+        raise AmbiguousError(
+            f"{create.name} ({create.type}) was cut short while it was made, and {found} bears its name but is older, "
+            f"from {created:%Y-%m-%d %H:%M}: rename it, or give dev another project.name"
+        )
 
 
 def _only(found: list[str], create: PendingCreate) -> str | None:

@@ -28,11 +28,15 @@ from resources.fence import is_fenced, raise_fence
 from resources.http import NotFoundError
 from resources.mark import read_mark, write_mark
 from resources.neon_api import Address, Neon
-from resources.postgres import Connection, connected, fingerprint, password_of, with_login
-from resources.rotation import close_login
+from resources.postgres import Connection, connected, fingerprint, with_login
+from resources.rotation import close_login, may_log_in
 
 _INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation")
 _PASSWORD_BYTES = 32
+
+
+class RotationError(Exception):
+    """A rotation would take the login away that production runs with."""
 
 
 class AccessProvider(ResourceProvider):
@@ -59,7 +63,7 @@ class AccessProvider(ResourceProvider):
                 shut_out = _shut_out(neon, connection, address, props["role"])
                 password = _make(connection, address, props["role"])
                 write_mark(connection, props["role"], address.branch, baseline)
-            outs = props | _urls(neon, address, props["role"], password)
+            outs = props | _urls(neon, address, props["role"], password) | {"passwords": {props["role"]: password}}
         return CreateResult(props["branch"], outs | {"baseline": baseline, "shut_out": shut_out})
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -69,18 +73,26 @@ class AccessProvider(ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Write the URLs anew, with a new password in a new generation. The baseline is kept for ever."""
         address, role = _address(_news), _news["role"]
-        password = password_of(_olds["direct_url"]) if _olds["generation"] == _news["generation"] else None
+        passwords = dict(_olds["passwords"])
         with Neon() as neon:
             with connected(neon.uri(address, pooled=False)) as connection:
                 fenced = is_fenced(connection, _olds["role"])
-                password = _make(connection, address, role, password)
+                in_use = role != _olds["role"] and may_log_in(connection, role)
+                if in_use and _news["generation"] > _olds["generation"]:
+                    raise RotationError(
+                        f"the app still runs with {role}, since generation {int(_olds['generation'])} never came to "
+                        f"serve: bring that up first, or go back to generation {int(_olds['generation']) - 1}"
+                    )
+                # A login that is in use keeps its password: a rotation that failed can be taken back.
+                kept = passwords.get(role) if in_use or role == _olds["role"] else None
+                passwords[role] = _make(connection, address, role, kept)
                 write_mark(connection, role, address.branch, _olds["baseline"])
                 if fenced:
                     raise_fence(connection, [role])
                 if role != _olds["role"] and not _news["serves"]:
                     close_login(connection, _olds["role"])
-            outs = _news | _urls(neon, address, role, password)
-        return UpdateResult(outs | {key: _olds[key] for key in ("baseline", "shut_out")})
+            outs = _news | _urls(neon, address, role, passwords[role])
+        return UpdateResult(outs | {key: _olds[key] for key in ("baseline", "shut_out")} | {"passwords": passwords})
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Keep what is known while the branch is there; a branch that is gone takes its credentials along."""
@@ -136,8 +148,9 @@ class Access(Resource, module="environments", name="Access"):
             "fingerprint": None,
             "baseline": None,
             "shut_out": None,
+            "passwords": None,
         }
-        secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url"])
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url", "passwords"])
         super().__init__(AccessProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
 
 

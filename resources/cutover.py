@@ -19,15 +19,16 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from resources.departure import Allowance, address, live_refusal, rows_of
+from resources.departure import UNREACHABLE, Allowance, address, live_refusal, rows_of
 from resources.deployment import has_served
 from resources.fence import is_fenced
 from resources.mark import read_mark
-from resources.move import cut_over
+from resources.move import cut_over, fence_later, served_by
 from resources.neon_api import Neon
-from resources.postgres import connected
+from resources.postgres import NotReadyError, connected
 from resources.review import first_review, is_known, move_review, same_branch_review
-from resources.vercel_api import Vercel
+from resources.rows import RowCount
+from resources.vercel_api import Vercel, visit
 
 _POINTER = ("branch", "fingerprint", "deployment")
 _OUTPUTS = ("served", "domain", "history", "unfinished")
@@ -40,23 +41,10 @@ class CutoverProvider(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse a move that leaves rows behind, and tell the reviewer what the move means. Changes nothing."""
-        if not news.get("guard"):
-            return CheckResult(news, [])
-        if not _olds:
-            pulumi.log.info(first_review(news))
-            return CheckResult(news, [])
-        if _olds["branch"] == news["branch"]:
-            if _olds["deployment"] != news["deployment"]:
-                pulumi.log.info(same_branch_review(news))
-            return CheckResult(news, [])
-        allowance = Allowance.of(news["guard"])
-        if allowance.live and (refusal := live_refusal(_olds, news)):
-            return CheckResult(news, [CheckFailure("", refusal)])
-        count = rows_of(_olds, news)
-        if refusal := allowance.refusal(count, _olds["served_name"]):
-            return CheckResult(news, [CheckFailure("", refusal)])
-        pulumi.log.info(move_review(_olds, news, count, again=_served_before(news)))
-        return CheckResult(news, [])
+        refusal, review = _judged(_olds, news) if news.get("guard") else ("", "")
+        if review:
+            pulumi.log.info(review)
+        return CheckResult(news, [CheckFailure("", refusal)] if refusal else [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Point for the first time."""
@@ -80,9 +68,12 @@ class CutoverProvider(ResourceProvider):
         if not props["deployment"]:
             return ReadResult(id_, props)
         found = props | _really_served(props)
-        with Neon() as neon, connected(neon.uri(address(found), pooled=False)) as connection:
-            if is_fenced(connection, found["role"]):
-                found["fingerprint"] = ""
+        try:
+            with Neon() as neon, connected(neon.uri(address(found), pooled=False)) as connection:
+                if is_fenced(connection, found["role"]):
+                    found["fingerprint"] = ""
+        except UNREACHABLE as error:
+            pulumi.log.warn(f"whether {found['served_name']} takes writes can't be told: {error}")
         return ReadResult(id_, found, {key: value for key, value in found.items() if key not in _OUTPUTS})
 
 
@@ -101,13 +92,30 @@ class Cutover(Resource, module="environments", name="Cutover"):
                                         ids of that branch; or empty
         database, owner, role, roles    what the app uses, as whom, and the two that it is in turn
         fingerprint, baseline           of its Access
+        app_url                         the app's URL, a secret: to keep its password out of a log that is shown
         deployment, deployment_url      of its Deployment
         redeploys                       whether pushes deploy as well
         health_path, health_status      what a healthy deployment answers
         facts                           target, strategy, source, moment, compute, build: for the review alone
         guard                           live, rows, accepted_branch, accepted_rows, fence_first; None for no guard
         """
-        super().__init__(CutoverProvider(), name, {**props, **dict.fromkeys(_OUTPUTS)}, opts)
+        secret = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["app_url"]))
+        super().__init__(CutoverProvider(), name, {**props, **dict.fromkeys(_OUTPUTS)}, secret)
+
+
+def _judged(olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, str]:
+    """Return why the move is refused, and what the reviewer is told of it: at most one of the two."""
+    if not olds:
+        refusal = _first_refusal(news)
+        return refusal, "" if refusal else first_review(news)
+    if olds["branch"] == news["branch"]:
+        return "", same_branch_review(news) if olds["deployment"] != news["deployment"] else ""
+    allowance = Allowance.of(news["guard"])
+    if allowance.live and (refusal := live_refusal(olds, news)):
+        return refusal, ""
+    count = rows_of(olds, news)
+    refusal = allowance.refusal(count, olds["served_name"])
+    return refusal, "" if refusal else move_review(olds, news, count, again=_served_before(news))
 
 
 def _served_before(news: dict[str, Any]) -> bool:
@@ -118,20 +126,53 @@ def _served_before(news: dict[str, Any]) -> bool:
         return has_served(vercel, news["vercel"], news["branch"], news["fingerprint"])
 
 
-def _really_served(props: dict[str, Any]) -> dict[str, Any]:
-    """Return what of the pointer is not as `props` say: which deployment has the domain, and which branch it uses."""
+def _first_refusal(news: dict[str, Any]) -> str:
+    """Return why a first cutover may not take the domain from what already serves, or nothing."""
+    if not is_known(news["vercel"]):
+        return ""
     with Vercel() as vercel:
-        serving = vercel.serving(vercel.domain(props["vercel"]))
+        domain = vercel.domain(news["vercel"])
+        serving = vercel.serving(domain)
+        meta = (vercel.deployment(serving).get("meta") or {}) if serving else {}
+    if serving is None or meta.get("neonBranch") == news["branch"]:
+        return ""
+    missing = f"the rows that visitors wrote to the database of {serving}, which serves {domain} now, aren't known here"
+    allowance = Allowance.of(news["guard"])
+    return allowance.refusal(RowCount((), missing), news["served_name"])
+
+
+def _really_served(props: dict[str, Any]) -> dict[str, Any]:
+    """Return what of the pointer is not as `props` say: which deployment has the domain, and which branch it uses.
+
+    A branch that has the domain without the state knowing was left in the middle of a move: the one before is noted as
+    unfinished, so that the next update fences it.
+    """
+    with Vercel() as vercel:
+        domain = vercel.domain(props["vercel"])
+        serving = vercel.serving(domain)
         if serving in (None, props["deployment"]):
             return {}
         meta = vercel.deployment(str(serving)).get("meta") or {}
     branch = meta.get("neonBranch")
+    if branch is None and props["redeploys"] and visit(domain, props["health_path"]).branch in (None, props["branch"]):
+        return {}
     if branch in (None, props["branch"]):
-        return {} if branch is None and props["redeploys"] else {"deployment": serving}
+        return {"deployment": serving}
+    try:
+        found = _of_branch(props, branch)
+    except UNREACHABLE as error:
+        pulumi.log.warn(f"{domain} leads to {serving}, whose database isn't there: {error}")
+        return {"deployment": serving}
+    found |= {"deployment": serving, "fingerprint": meta.get("credentials", "")}
+    return found | {"served": served_by(props | found), "unfinished": {"fence": fence_later(props)}}
+
+
+def _of_branch(props: dict[str, Any], branch: str) -> dict[str, Any]:
     with Neon() as neon:
         name = neon.branch(props["neon"], branch)["name"]
-        endpoint = neon.endpoints(props["neon"], branch)[0]["id"]
-        found = {"branch": branch, "served_name": name, "endpoint": endpoint}
+        computes = neon.endpoints(props["neon"], branch)
+        if not computes:
+            raise NotReadyError(f"branch {name} has no compute")
+        found = {"branch": branch, "served_name": name, "endpoint": computes[0]["id"]}
         with connected(neon.uri(address(props | found), pooled=False)) as connection:
-            baseline = read_mark(connection, props["roles"], branch)
-    return found | {"deployment": serving, "fingerprint": meta.get("credentials", ""), "baseline": baseline or "0"}
+            return found | {"baseline": read_mark(connection, props["roles"], branch) or "0"}

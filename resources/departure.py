@@ -15,6 +15,10 @@ ANY = -1
 _COUNT_SECONDS = 20.0
 
 
+UNREACHABLE = (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError)
+"""What it raises to ask a database that isn't there, or doesn't answer."""
+
+
 class LeftBehindError(Exception):
     """More rows would be left behind than the settings allow."""
 
@@ -46,7 +50,7 @@ class Allowance:
         if count.total > allowed:
             return (
                 f"{count} were written to {branch} since it began and would be left behind on it; "
-                f"{allowed:,} may be. Nothing was changed. To leave them there: "
+                f"{allowed:,} may be. The pointer was not moved. To leave them there: "
                 f'pulumi config set accept \'{{"branch": "{branch}", "rows": {count.total}}}\''
             )
         return ""
@@ -71,7 +75,7 @@ def rows_of(leaving: dict[str, Any], news: dict[str, Any]) -> RowCount:
     try:
         with Neon() as neon, connected(neon.uri(address(leaving), pooled=False)) as connection:
             return count_rows(connection, since, _COUNT_SECONDS)
-    except (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError) as error:
+    except UNREACHABLE as error:
         return RowCount((), f"its database could not be asked ({error})")
 
 

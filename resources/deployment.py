@@ -93,7 +93,7 @@ def _deploy(props: dict[str, Any], built: list[dict[str, str]], *, moved: bool) 
         marks = {key: props[key] for key in ("branch", "fingerprint", "digest")}
         found = _alive(vercel, [entry for entry in reversed(built) if _fits(entry, marks, moved=moved)], moved=moved)
         deployment = found or _adopted(vercel, props["project"], marks) or _built(vercel, props, marks)
-        url = vercel.wait_until_built(deployment)["url"]
+        url = vercel.wait_until_built(deployment, [props["pooled_url"]])["url"]
     others = [entry for entry in built if entry["deployment"] != deployment]
     entry = next((entry for entry in built if entry["deployment"] == deployment), marks | {"deployment": deployment})
     return props | {"deployment": deployment, "url": url, "built": [*others, entry][-_KEPT:]}

@@ -14,135 +14,184 @@ from typing import Any
 
 import pulumi
 
-from resources.departure import Allowance, LeftBehindError, address, rows_of
-from resources.fence import is_fenced, lift_fence, raise_fence
+from resources.app_role import baseline
+from resources.departure import UNREACHABLE, Allowance, LeftBehindError, address, rows_of
+from resources.fence import lift_fence, raise_fence
 from resources.neon_api import Neon
-from resources.postgres import connected
+from resources.postgres import Connection, connected
 from resources.probe import Health, UnhealthyError, probe
 from resources.rotation import close_login, drain, existing
+from resources.rows import RowCount, count_rows
 from resources.vercel_api import Vercel
+
+_KEPT = ("neon", "branch", "endpoint", "database", "owner", "role", "roles", "served_name", "baseline")
+_DOMAIN_PATIENCE = 10.0
+"""Seconds; short, since visitors write to the new branch meanwhile, and the deployment was healthy on its own host."""
+_COUNT_SECONDS = 20.0
+
+
+class UndoneError(Exception):
+    """A move failed and was undone; production is as it was."""
 
 
 def cut_over(props: dict[str, Any], olds: dict[str, Any] | None) -> dict[str, Any]:
     """Point as `props` say and return the cutover's outputs; `olds` are the earlier ones, None for the first time.
 
-    Raises what the failing step raised, after everything that was done before it is undone.
+    Raises UndoneError, after everything that was done is undone, or what the undo raised.
     """
     guard, olds = props.get("guard"), olds or {}
     leaving = olds if olds and olds["branch"] != props["branch"] and guard else None
-    domain = _move(props, leaving) if props["deployment"] else ""
-    unfenced = leaving if guard and not guard["fence_first"] else (olds.get("unfinished") or {}).get("unfenced")
-    served = {
-        "branch": props["served_name"],
-        "id": props["branch"],
-        "deployment": props["deployment"],
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    to_fence = dict((olds.get("unfinished") or {}).get("fence") or {})
+    if leaving and guard and not guard["fence_first"]:
+        to_fence |= fence_later(leaving)
+    to_fence.pop(props["branch"], None)
+    newly = not olds or olds["branch"] != props["branch"]
+    domain = _move(props, leaving, newly=newly) if props["deployment"] else ""
+    served = served_by(props)
     entry = served | {"baseline": props["baseline"], "credentials": props["fingerprint"]}
     return props | {
         "served": served,
         "domain": domain,
         "history": (olds.get("history") or {}) | {props["branch"]: entry},
-        "unfinished": _finish(props, leaving, unfenced),
+        "unfinished": _finish(props, leaving, to_fence),
     }
 
 
-def _move(props: dict[str, Any], leaving: dict[str, Any] | None) -> str:
-    """Move the production domains to the deployment; return the domain at which that was checked."""
+def served_by(props: dict[str, Any]) -> dict[str, str]:
+    """Return what a stack exports of its pointer: branch, deployment, and since when."""
+    return {
+        "branch": props["served_name"],
+        "id": props["branch"],
+        "deployment": props["deployment"],
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def fence_later(props: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return, by its id, what has to be known of a branch to stop the writes to it in a later step or update."""
+    return {props["branch"]: {key: props[key] for key in _KEPT}}
+
+
+def _move(props: dict[str, Any], leaving: dict[str, Any] | None, *, newly: bool) -> str:
+    """Move the production domains to the deployment; return the domain at which that was checked.
+
+    `newly` says that the branch doesn't serve yet: then a failure closes it again.
+    """
     project, deployment = props["vercel"], props["deployment"]
     health = Health(props["health_path"], int(props["health_status"]), props["branch"])
-    with Vercel() as vercel, ExitStack() as undo:
+    stayed: list[str] = []
+    with Vercel() as vercel, ExitStack() as connections, ExitStack() as undo:
         domain = vercel.domain(project)
         before = vercel.serving(domain)
-        if _open_for_writes(props):
-            undo.callback(_fence, props)
-        if before != deployment:
-            _probe(vercel, props["deployment_url"], health, deployment)
-        began = time.monotonic()
-        if leaving and props["guard"]["fence_first"]:
-            undo.callback(_lift, leaving)
-            _close(leaving, props)
-        if before != deployment:
-            if before:
-                undo.callback(vercel.promote, project, before, domain)
-            vercel.promote(project, deployment, domain)
-        pause = time.monotonic() - began
-        _probe(vercel, domain, health, deployment)
+        if props.get("guard"):
+            owner = connections.enter_context(_owner(props))
+            if newly:
+                undo.callback(_shut, owner, props, baseline(owner), stayed)
+            lift_fence(owner, [props["role"]], props["database"], props["owner"])
+        try:
+            if before != deployment:
+                probe(props["deployment_url"], health)
+            began = time.monotonic()
+            count = _close(leaving, props, connections, undo) if leaving and props["guard"]["fence_first"] else None
+            if before != deployment:
+                if before:
+                    undo.callback(vercel.promote, project, before, domain)
+                vercel.promote(project, deployment, domain)
+            pause = time.monotonic() - began
+            probe(domain, health, _DOMAIN_PATIENCE)
+        except Exception as error:  # noqa: BLE001 - whatever it was, what was done is undone
+            _undo(undo, error)
+            told = "".join(f" {text}." for text in stayed)
+            log = vercel.log(deployment, [props["app_url"]]) if isinstance(error, UnhealthyError) else ""
+            raise UndoneError(f"{error}. Production is as it was.{told}{log}") from None
         undo.pop_all()
-    if leaving and props["guard"]["fence_first"]:
+    if leaving and count:
         was, now = leaving["served_name"], props["served_name"]
-        pulumi.log.info(f"{now} serves; writes paused for {pause:.2f} s, reads for none. {was} is read-only now.")
+        paused = f"writes paused for {pause:.2f} s, reads for none"
+        pulumi.log.info(f"{now} serves; {paused}. {was} is read-only now; only it holds {count}.")
     return domain
 
 
-def _probe(vercel: Vercel, host: str, health: Health, deployment: str) -> None:
+def _undo(undo: ExitStack, error: Exception) -> None:
     try:
-        probe(host, health)
-    except UnhealthyError as error:
-        log = vercel.log(deployment)
-        raise UnhealthyError(f"{error}. Nothing of production was changed.{log}") from None
+        undo.close()
+    except Exception as failure:  # noqa: BLE001 - whatever it was, the reader must know both
+        raise UndoneError(
+            f"{error}. Undoing what was done failed as well ({failure}): run python -m recovery, then pulumi up"
+        ) from None
+
+
+def _close(leaving: dict[str, Any], props: dict[str, Any], connections: ExitStack, undo: ExitStack) -> RowCount:
+    """Stop the writes to the branch that is left, and count exactly what stays on it.
+
+    The connection stays open until the move is decided, so that the fence can be lifted whatever happens. A branch that
+    can't be reached is left only if any number of rows is accepted.
+    """
+    was, allowance = leaving["served_name"], Allowance.of(props["guard"])
+    try:
+        owner = connections.enter_context(_owner(leaving))
+    except UNREACHABLE as error:
+        count = RowCount((), f"its database could not be asked ({error})")
+        if refusal := allowance.refusal(count, was):
+            raise LeftBehindError(refusal) from None
+        pulumi.log.warn(f"{was} is left without a fence: {count.missing}")
+        return count
+    undo.callback(lift_fence, owner, [leaving["role"]], leaving["database"], leaving["owner"])
+    raise_fence(owner, existing(owner, leaving["roles"]))
+    count = rows_of(leaving, props)
+    if refusal := allowance.refusal(count, was):
+        raise LeftBehindError(f"{refusal}. The pointer stays on {was}, which takes writes again")
+    return count
+
+
+def _shut(owner: Connection, props: dict[str, Any], since: str, stayed: list[str]) -> None:
+    """Stop the writes to a branch that doesn't serve after all, and tell what was written to it while it did."""
+    raise_fence(owner, existing(owner, props["roles"]))
+    count = count_rows(owner, int(since), _COUNT_SECONDS)
+    if count.total or count.missing:
+        stayed.append(f"Visitors wrote {count} to {props['served_name']} in the meantime: there they stay, read-only")
 
 
 def _finish(
-    props: dict[str, Any], left: dict[str, Any] | None, unfenced: dict[str, Any] | None
+    props: dict[str, Any], left: dict[str, Any] | None, to_fence: dict[str, dict[str, Any]]
 ) -> dict[str, Any] | None:
     """Do what comes after the move, before the compute that was left shrinks.
 
     That is to close the last generation's login, to let what is under way on the branch that was left come to its end,
-    and to raise a fence that waited for the move.
-
-    The pointer has moved, whatever fails here: a failure is a warning, and what is returned is for the next update.
+    and to raise the fences that waited for the move. The pointer has moved, whatever fails here: a failure is a
+    warning, and what is returned is for the next update.
     """
+    undone = dict(to_fence)
     try:
-        _close_other_login(props)
-        if left:
-            _drain(left)
-        if unfenced:
-            _fence(unfenced)
-            was = unfenced["served_name"]
-            pulumi.log.info(
-                f"{props['served_name']} serves, no pause. {was} is read-only now and holds {rows_of(unfenced, props)}."
-            )
+        with _owner(props) as owner:
+            for role in props["roles"]:
+                if role != props["role"]:
+                    close_login(owner, role)
+        if left and not _unreachable(left):
+            with _owner(left) as owner:
+                drain(owner, left["roles"])
+        for branch, waiting in to_fence.items():
+            with _owner(waiting) as owner:
+                raise_fence(owner, existing(owner, waiting["roles"]))
+            del undone[branch]
+            count, was = rows_of(waiting, props), waiting["served_name"]
+            pulumi.log.info(f"{props['served_name']} serves. {was} is read-only now; only it holds {count}.")
     except Exception as error:  # noqa: BLE001 - see above
         pulumi.log.warn(f"{props['served_name']} serves, but the move is not finished: {error}. Run pulumi up again.")
-        return {"unfenced": unfenced}
+        return {"fence": undone, "told": str(error)}
     return None
 
 
-def _close(leaving: dict[str, Any], props: dict[str, Any]) -> None:
-    """Stop the writes to the branch that is left, and count exactly what stays on it."""
-    _fence(leaving)
-    if refusal := Allowance.of(props["guard"]).refusal(rows_of(leaving, props), leaving["served_name"]):
-        raise LeftBehindError(f"{refusal}. The pointer stays on {leaving['served_name']}, which takes writes again")
+def _unreachable(props: dict[str, Any]) -> bool:
+    try:
+        with _owner(props):
+            return False
+    except UNREACHABLE:
+        return True
 
 
-def _fence(props: dict[str, Any]) -> None:
-    with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
-        raise_fence(connection, existing(connection, props["roles"]))
-
-
-def _drain(props: dict[str, Any]) -> None:
-    with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
-        drain(connection, props["roles"])
-
-
-def _open_for_writes(props: dict[str, Any]) -> bool:
-    """Lift a fence from when the branch was left before; return whether there was one."""
-    if not props.get("guard"):
-        return False
-    with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
-        fenced = is_fenced(connection, props["role"])
-        lift_fence(connection, [props["role"]], props["database"], props["owner"])
-    return fenced
-
-
-def _lift(props: dict[str, Any]) -> None:
-    with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
-        lift_fence(connection, [props["role"]], props["database"], props["owner"])
-
-
-def _close_other_login(props: dict[str, Any]) -> None:
-    with Neon() as neon, connected(neon.uri(address(props), pooled=False)) as connection:
-        for role in props["roles"]:
-            if role != props["role"]:
-                close_login(connection, role)
+def _owner(props: dict[str, Any]) -> Any:
+    """Return a context in which one connection of the database's owner is open."""
+    with Neon() as neon:
+        uri = neon.uri(address(props), pooled=False)
+    return connected(uri)

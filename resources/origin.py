@@ -98,8 +98,11 @@ def _edited(olds: dict[str, Any], news: dict[str, Any]) -> bool:
 
 
 def _fork(props: dict[str, Any]) -> str:
-    """Return the oldest transaction that the copy could miss, or empty: for another's branch, or without a compute."""
-    if not props["own"] or props["at"]:
+    """Return the oldest transaction that the copy could miss.
+
+    Empty where that isn't known: another's branch, another moment, no compute, or a copy that is there already.
+    """
+    if not props["own"] or props["at"] or _exists(props):
         return ""
     project, parent = props["project"], props["parent"]
     with Neon() as neon:

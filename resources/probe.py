@@ -25,14 +25,15 @@ class Health:
     branch: str
 
 
-def probe(host: str, health: Health) -> None:
+def probe(host: str, health: Health, patience: float = _PATIENCE) -> None:
     """Return once `host` answers with the expected status, from the expected branch if the answer names one.
 
     An answer names its branch by a JSON object with the key `branch`, as the example app's does; it would else be
-    possible to promote a deployment that is healthy on another database. Raises UnhealthyError after 30 s, and at once
-    where Vercel's protection answers. What a deployment answers is not repeated: it could hold anything.
+    possible to promote a deployment that is healthy on another database. Raises UnhealthyError after `patience`
+    seconds, and at once where Vercel's protection answers. What a deployment answers is not repeated: it could hold
+    anything.
     """
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         answer = visit(host, health.path)
         if answer.status == health.status and answer.branch in (None, health.branch):

@@ -47,7 +47,7 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
     return _block(
         f"{facts['target']} moves from {was} to {now} ({facts['strategy']})",
         data=_data(news),
-        behind=_behind(was, count, news["guard"]),
+        behind=_behind(olds, news, count),
         stays=f"{was} stays as it is, the way back; for the app it becomes read-only",
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
         deploy=_AGAIN if again else facts["build"],
@@ -59,7 +59,7 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
     )
 
 
-_AGAIN = "the deployment that served it before is promoted again; nothing is built"
+_AGAIN = "the deployment that served it before is promoted again, with the app as it was then; nothing is built"
 
 
 def is_known(value: Any) -> bool:
@@ -70,7 +70,7 @@ def is_known(value: Any) -> bool:
 def _data(news: dict[str, Any]) -> str:
     now, facts = news["served_name"], news["facts"]
     if is_known(news["branch"]):
-        return f"{now} is there already, with the rows that it has, once cloned from {facts['source']}"
+        return f"{now} is there, with the rows that it holds; once cloned from {facts['source']}"
     return f"{now} is made now, as a copy of {facts['source']} {facts['moment'] or 'as of that moment'}"
 
 
@@ -80,9 +80,14 @@ def _compute(olds: dict[str, Any], news: dict[str, Any]) -> str:
     return f"{now} ({kept}); {olds['served_name']} shrinks and suspends once it doesn't serve"
 
 
-def _behind(was: str, count: RowCount, guard: dict[str, Any]) -> str:
+def _behind(olds: dict[str, Any], news: dict[str, Any], count: RowCount) -> str:
+    was, now, guard = olds["served_name"], news["served_name"], news["guard"]
+    copied = news["source"] == was
+    since = f"{now} was cloned from it" if copied else "it began"
     if not count.total and not count.missing:
-        return f"nothing: no row was written to {was} since it began"
+        return f"nothing: no row was written to {was} since {since}"
+    if not count.total:
+        return f"not known: {count.missing}; whatever {was} holds stays behind on it (accepted in the stack file)"
     accepted = " (accepted in the stack file)" if guard["accepted_branch"] == was else ""
     return f"{count} stay behind on {was}{accepted}"
 

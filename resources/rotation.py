@@ -21,6 +21,12 @@ def existing(connection: Connection, roles: list[str]) -> list[str]:
     return [str(name) for (name,) in rows.fetchall()]
 
 
+def may_log_in(connection: Connection, role: str) -> bool:
+    """Tell whether `role` is there and open: a login that no cutover has closed yet."""
+    row = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+    return bool(row and row[0])
+
+
 def close_login(connection: Connection, role: str) -> None:
     """Let `role` log in no more and end its sessions; what is running gets 5 s to come to its end."""
     if not existing(connection, [role]):

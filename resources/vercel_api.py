@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,10 +106,11 @@ class Vercel(JsonApi):
         body = _staged(found, env, meta) | {"deploymentId": current}
         return str(self.call("POST", "/v13/deployments", query={"forceNew": "1"}, json=body)["id"])
 
-    def wait_until_built(self, deployment: str) -> dict[str, Any]:
+    def wait_until_built(self, deployment: str, urls: Sequence[str]) -> dict[str, Any]:
         """Return the deployment once it is READY.
 
-        Raises DeploymentFailedError with the end of its log if the build fails, or takes longer than 15 minutes.
+        Raises DeploymentFailedError with the end of its log, without the passwords of `urls`, if the build fails, or
+        takes longer than 15 minutes.
         """
         deadline = time.monotonic() + _BUILD_DEADLINE
         while True:
@@ -118,14 +119,14 @@ class Vercel(JsonApi):
             if state == "READY":
                 return found
             if state in ("ERROR", "CANCELED") or time.monotonic() > deadline:
-                raise DeploymentFailedError(f"deployment {found['url']} ended as {state}.{self.log(deployment)}")
+                raise DeploymentFailedError(f"deployment {found['url']} ended as {state}.{self.log(deployment, urls)}")
             time.sleep(_POLL)
 
-    def log(self, deployment: str) -> str:
-        """Return the last lines that a deployment wrote, indented below a heading, with passwords in URLs masked."""
+    def log(self, deployment: str, urls: Sequence[str]) -> str:
+        """Return the last lines that a deployment wrote, indented below a heading, without the passwords of `urls`."""
         events = self.call("GET", f"/v3/deployments/{deployment}/events", query={"limit": "-1"})
         texts = [event.get("text") or event.get("payload", {}).get("text", "") for event in events]
-        lines = [_PASSWORD.sub(r"\1[secret]@", line) for text in texts for line in text.splitlines() if line.strip()]
+        lines = [masked(line, urls) for text in texts for line in text.splitlines() if line.strip()]
         return "".join(f"\n    {line}" for line in ["Its log:", *lines[-_LOG_LINES:]]) if lines else ""
 
     def promote(self, project: str, deployment: str, domain: str) -> None:
@@ -154,6 +155,14 @@ class Vercel(JsonApi):
         for file in files:
             headers = {"x-vercel-digest": file.sha, "Content-Type": "application/octet-stream"}
             self.call("POST", "/v2/files", content=file.content, headers=headers)
+
+
+def masked(text: str, urls: Sequence[str]) -> str:
+    """Return `text` without the passwords of `urls`, wherever they stand, and without the one of any other URL."""
+    for url in urls:
+        if password := httpx.URL(url).password:
+            text = text.replace(password, "[secret]")
+    return _PASSWORD.sub(r"\1[secret]@", text)
 
 
 def _staged(project: Mapping[str, Any], env: Mapping[str, str], meta: Mapping[str, str]) -> dict[str, Any]:

@@ -74,6 +74,13 @@ class World(Program):
         )
         self.sql(stack, branch, statement.format(count))
 
+    def app_url(self, stack: str, branch: str) -> str:
+        """Return the app's own direct URL of a branch, from the decrypted state."""
+        state = json.loads(self.pulumi("stack", "export", "-s", stack, "--show-secrets"))
+        resources = state["deployment"]["resources"]
+        access = next(found for found in resources if found["urn"].endswith(f"environments:Access::{branch}"))
+        return str(json.loads(access["outputs"]["direct_url"]["plaintext"]))
+
     def post(self, path: str, host: str) -> int:
         """Return the status of a POST that a visitor of `host` sends."""
         body = {"productId": 1, "quantity": 1}
@@ -96,6 +103,21 @@ class World(Program):
         headers = {"Authorization": f"Bearer {self.cloud.vercel_api_token}"}
         answer = httpx.get(f"{self.cloud.vercel_api_url}/v9/projects/{project}", headers=headers)
         return str(answer.raise_for_status().json()["targets"]["production"]["id"])
+
+    def forget(self, ending: str) -> None:
+        """Take the resource whose URN ends so out of production's state, as if that was lost in part."""
+        state = self.state("prod")
+        resources = state["deployment"]["resources"]
+        urn = next(found["urn"] for found in resources if found["urn"].endswith(ending))
+        state["deployment"]["resources"] = [found for found in resources if found["urn"] != urn]
+        for found in state["deployment"]["resources"]:
+            found["dependencies"] = [other for other in found.get("dependencies", []) if other != urn]
+            for key, others in found.get("propertyDependencies", {}).items():
+                found["propertyDependencies"][key] = [other for other in others or [] if other != urn]
+        file = self.folder / "state.json"
+        file.write_text(json.dumps(state))
+        self.pulumi("stack", "import", "--file", str(file), "-s", "prod")
+        file.unlink()
 
     def state(self, stack: str) -> dict[str, Any]:
         """Return a stack's state as it lies in the backend."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import httpx
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_a_rotation_leaves_no_request_unanswered_and_the_old_login_dead(world: World) -> None:
-    old = app_url(world, "prod-v1")
+    old = world.app_url("prod", "prod-v1")
     with psycopg.connect(old) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("app_prod_1",)
     world.edit("prod", credentials=2)
@@ -25,7 +24,7 @@ def test_a_rotation_leaves_no_request_unanswered_and_the_old_login_dead(world: W
     with visitors.visiting():
         world.up("prod")
     assert set(visitors.answers) == {"200"}, visitors.answers
-    assert "//app_prod_2:" in app_url(world, "prod-v1")
+    assert "//app_prod_2:" in world.app_url("prod", "prod-v1")
     with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
         psycopg.connect(old)
     assert world.serving()["ok"]
@@ -53,7 +52,7 @@ def test_the_branch_that_was_left_shrinks_and_suspends_and_grows_again_before_it
 def test_a_fence_after_the_move_pauses_nothing_and_tells_what_stayed(world: World) -> None:
     world.edit("prod", safety={"fence": "after"})
     said = world.promote("prod-v3")
-    assert "prod-v3 serves, no pause. prod-v1 is read-only now and holds 0 rows." in said
+    assert "prod-v3 serves. prod-v1 is read-only now; only it holds 0 rows." in said
     assert world.post("/orders", world.deployed_on("prod-v1")) == 503
     assert world.post("/orders", world.outputs("prod")["domain"]) == 201
     world.edit("prod", safety=None, accept={"branch": "prod-v3", "rows": 2}, serve="prod-v1")
@@ -102,14 +101,6 @@ def test_a_deployment_that_uses_another_database_never_gets_the_domain(world: Wo
     assert world.serving_deployment() == before
     handler.write_text(right)
     world.up("prod")
-
-
-def app_url(world: World, branch: str) -> str:
-    """Return the app's own direct URL of a branch of production, from the decrypted state."""
-    state = json.loads(world.pulumi("stack", "export", "-s", "prod", "--show-secrets"))
-    resources = state["deployment"]["resources"]
-    access = next(found for found in resources if found["urn"].endswith(f"environments:Access::{branch}"))
-    return str(json.loads(access["outputs"]["direct_url"]["plaintext"]))
 
 
 def size(world: World, branch: str) -> tuple[float, float, int]:

@@ -6,6 +6,7 @@ import re
 import time
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
 from localcloud.program import CommandError
@@ -77,9 +78,13 @@ def test_the_app_connects_with_a_role_of_its_own_that_can_neither_change_the_sch
 
 
 def test_devs_passwords_do_not_open_production(world: World) -> None:
-    dev, prod = world.owner_url("dev", "dev"), world.owner_url("prod", "prod-v1")
-    password = re.compile(r"://[^:]+:([^@]+)@")
-    assert password.findall(dev) != password.findall(prod)
+    endpoint = re.compile(r"endpoint%3D([\w-]+)")
+    (production,) = endpoint.findall(world.owner_url("prod", "prod-v1"))
+    for url in (world.owner_url("dev", "dev"), world.app_url("dev", "dev")):
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT 1").fetchone(), "it opens dev"
+        with pytest.raises(psycopg.OperationalError, match=r"authentication failed|not permitted to log in"):
+            psycopg.connect(endpoint.sub(f"endpoint%3D{production}", url))
 
 
 def test_a_branch_pinned_to_a_moment_has_no_row_that_came_later(world: World) -> None:
