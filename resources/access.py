@@ -26,7 +26,7 @@ from resources import app_role
 from resources.deferred import psycopg
 from resources.fence import is_fenced, raise_fence
 from resources.http import NotFoundError
-from resources.mark import read_mark, write_mark
+from resources.mark import Mark, read_mark, write_mark
 from resources.neon_api import Address, Neon
 from resources.postgres import Connection, connected, fingerprint, with_login
 from resources.rotation import close_login, may_log_in
@@ -57,14 +57,14 @@ class AccessProvider(ResourceProvider):
         with Neon() as neon:
             address = _address(props)
             with connected(neon.uri(address, pooled=False)) as connection:
-                baseline = read_mark(connection, props["roles"], address.branch) or app_role.baseline(connection)
+                mark = read_mark(connection, props["roles"], address.branch) or Mark(app_role.baseline(connection))
             neon.reset_password(address.project, address.branch, address.owner)
             with connected(neon.uri(address, pooled=False)) as connection:
                 shut_out = _shut_out(neon, connection, address, props["role"])
                 password = _make(connection, address, props["role"])
-                write_mark(connection, props["role"], address.branch, baseline)
+                write_mark(connection, props["role"], address.branch, Mark(mark.baseline))
             outs = props | _urls(neon, address, props["role"], password) | {"passwords": {props["role"]: password}}
-        return CreateResult(props["branch"], outs | {"baseline": baseline, "shut_out": shut_out})
+        return CreateResult(props["branch"], outs | {"baseline": mark.baseline, "shut_out": shut_out})
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Another compute, database or role needs new URLs; nothing replaces the credentials of a branch."""
@@ -86,7 +86,9 @@ class AccessProvider(ResourceProvider):
                 # A login that is in use keeps its password: a rotation that failed can be taken back.
                 kept = passwords.get(role) if in_use or role == _olds["role"] else None
                 passwords[role] = _make(connection, address, role, kept)
-                write_mark(connection, role, address.branch, _olds["baseline"])
+                mark = read_mark(connection, [role], address.branch)
+                served_by = mark.served_by if mark and kept else None
+                write_mark(connection, role, address.branch, Mark(_olds["baseline"], served_by))
                 if fenced:
                     raise_fence(connection, [role])
                 if role != _olds["role"] and not _news["serves"]:

@@ -20,7 +20,7 @@ from pulumi.dynamic import (
 )
 
 from resources.departure import UNREACHABLE, Allowance, address, live_refusal, rows_of
-from resources.deployment import has_served
+from resources.deployment import last_served
 from resources.fence import is_fenced
 from resources.mark import read_mark
 from resources.move import cut_over, fence_later, served_by
@@ -120,10 +120,12 @@ def _judged(olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, str]:
 
 def _served_before(news: dict[str, Any]) -> bool:
     """Tell whether the branch is known and a deployment that served it with these credentials can be promoted again."""
-    if not (is_known(news["branch"]) and is_known(news["fingerprint"])):
+    if not (is_known(news["branch"]) and is_known(news["app_url"])):
         return False
-    with Vercel() as vercel:
-        return has_served(vercel, news["vercel"], news["branch"], news["fingerprint"])
+    try:
+        return last_served(news["app_url"], news["branch"]) is not None
+    except NotReadyError:
+        return False
 
 
 def _first_refusal(news: dict[str, Any]) -> str:
@@ -175,4 +177,5 @@ def _of_branch(props: dict[str, Any], branch: str) -> dict[str, Any]:
             raise NotReadyError(f"branch {name} has no compute")
         found = {"branch": branch, "served_name": name, "endpoint": computes[0]["id"]}
         with connected(neon.uri(address(props | found), pooled=False)) as connection:
-            return found | {"baseline": read_mark(connection, props["roles"], branch) or "0"}
+            mark = read_mark(connection, props["roles"], branch)
+    return found | {"baseline": mark.baseline if mark else "0"}

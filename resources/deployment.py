@@ -19,6 +19,8 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 
 from resources.app_files import app_digest, app_files
 from resources.http import NotFoundError
+from resources.mark import read_mark
+from resources.postgres import connected, user_of
 from resources.vercel_api import DeploymentFailedError, Vercel
 
 _KEPT = 50
@@ -82,16 +84,24 @@ class Deployment(Resource, module="environments", name="Deployment"):
         super().__init__(DeploymentProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
 
 
-def has_served(vercel: Vercel, project: str, branch: str, fingerprint: str) -> bool:
-    """Tell whether a deployment with these credentials of this branch has been production before."""
-    found = vercel.deployments(project, {"neonBranch": branch, "credentials": fingerprint})
-    return any(deployment.get("readySubstate") == "PROMOTED" for deployment in found)
+def last_served(url: str, branch: str) -> str | None:
+    """Return the deployment that served `branch` last with the login of `url`, as the branch itself has noted it.
+
+    Raises NotReadyError if the branch takes no connection.
+    """
+    with connected(url) as connection:
+        mark = read_mark(connection, [user_of(url)], branch)
+    return mark.served_by if mark else None
 
 
 def _deploy(props: dict[str, Any], built: list[dict[str, str]], *, moved: bool) -> dict[str, Any]:
     with Vercel() as vercel:
         marks = {key: props[key] for key in ("branch", "fingerprint", "digest")}
-        found = _alive(vercel, [entry for entry in reversed(built) if _fits(entry, marks, moved=moved)], moved=moved)
+        fitting = [entry for entry in reversed(built) if _fits(entry, marks, moved=moved)]
+        if moved and fitting:
+            served = last_served(props["direct_url"], props["branch"])
+            fitting = [entry for entry in fitting if entry["deployment"] == served]
+        found = _alive(vercel, fitting)
         deployment = found or _adopted(vercel, props["project"], marks) or _built(vercel, props, marks)
         url = vercel.wait_until_built(deployment, [props["pooled_url"]])["url"]
     others = [entry for entry in built if entry["deployment"] != deployment]
@@ -105,14 +115,14 @@ def _fits(entry: dict[str, str], marks: dict[str, str], *, moved: bool) -> bool:
     return same and (moved or entry["digest"] == marks["digest"])
 
 
-def _alive(vercel: Vercel, entries: list[dict[str, str]], *, moved: bool) -> str | None:
-    """Return the newest of `entries` that is still there; on a move only one that has served visitors."""
+def _alive(vercel: Vercel, entries: list[dict[str, str]]) -> str | None:
+    """Return the newest of `entries` that is still there."""
     for entry in entries:
         try:
             found = vercel.deployment(entry["deployment"])
         except NotFoundError:
             continue
-        if found["readyState"] == "READY" and (not moved or found.get("readySubstate") == "PROMOTED"):
+        if found["readyState"] == "READY":
             return entry["deployment"]
     return None
 

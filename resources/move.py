@@ -17,6 +17,7 @@ import pulumi
 from resources.app_role import baseline
 from resources.departure import UNREACHABLE, Allowance, LeftBehindError, address, rows_of
 from resources.fence import lift_fence, raise_fence
+from resources.mark import Mark, write_mark
 from resources.neon_api import Neon
 from resources.postgres import Connection, connected
 from resources.probe import Health, UnhealthyError, probe
@@ -164,6 +165,7 @@ def _finish(
     undone = dict(to_fence)
     try:
         with _owner(props) as owner:
+            write_mark(owner, props["role"], props["branch"], Mark(props["baseline"], props["deployment"] or None))
             for role in props["roles"]:
                 if role != props["role"]:
                     close_login(owner, role)

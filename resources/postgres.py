@@ -34,6 +34,11 @@ def password_of(uri: str) -> str:
     return httpx.URL(uri).password
 
 
+def user_of(uri: str) -> str:
+    """Return the user in `uri`."""
+    return httpx.URL(uri).username
+
+
 def fingerprint(uri: str) -> str:
     """Return a short name for a URL that tells when it changes and nothing of what it holds."""
     return hashlib.sha256(uri.encode()).hexdigest()[:16]

@@ -43,7 +43,7 @@ def takes_writes(world: World, branch: str) -> None:
     assert world.post("/orders", DOMAIN) == 201
 
 
-def test_an_app_that_is_sick_on_the_domain_alone_loses_it_again_and_what_visitors_wrote_meanwhile_is_told(
+def test_an_app_that_is_sick_on_the_domain_alone_loses_it_again_and_is_never_promoted_a_second_time(
     world: World,
 ) -> None:
     api = world.folder / "app" / "api"
@@ -65,6 +65,13 @@ def test_an_app_that_is_sick_on_the_domain_alone_loses_it_again_and_what_visitor
     (api / "shop.js").unlink()
     takes_writes(world, "prod-v1")
     world.edit("prod", serve="prod-v1")
+    world.up("prod")
+    takes_writes(world, "prod-v1")
+
+    world.edit("prod", serve="sick")
+    world.up("prod")
+    takes_writes(world, "sick")
+    world.edit("prod", serve="prod-v1", accept={"branch": "sick", "rows": "any"})
     world.up("prod")
     takes_writes(world, "prod-v1")
 
