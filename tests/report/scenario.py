@@ -59,7 +59,7 @@ def _rollback(world: World) -> Iterator[Recorded]:
     world.edit("prod", safety=None, serve="prod-v9", compute={"min_cu": 3, "max_cu": 2})
     yield record(world, "refused-settings")
     world.edit("prod", serve="prod-v2", compute={"min_cu": 1, "max_cu": 4, "suspend": "never"})
-    world.edit("prod", branches={"prod-v2": FROM_DEV})
+    world.edit("prod", branches={"prod-v2": FROM_DEV}, accept=None)
     yield record(world, "refused-drop")
     world.edit("prod", branches=both)
     handler = world.folder / "app" / "api" / "index.js"
