@@ -7,6 +7,8 @@ ApiUnreachableError no answer at all
 
 from __future__ import annotations
 
+import functools
+import ssl
 import time
 from typing import Any, Self
 
@@ -38,6 +40,12 @@ class ApiUnreachableError(Exception):
     """The API gave no answer."""
 
 
+@functools.cache
+def trust() -> ssl.SSLContext:
+    """Return the certificates that are trusted; reading them takes longer than a request, so that is done once."""
+    return ssl.create_default_context()
+
+
 class JsonApi:
     """A JSON API behind a bearer token. `service` is its name in errors."""
 
@@ -49,6 +57,7 @@ class JsonApi:
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(_TIMEOUT, connect=_CONNECT_TIMEOUT),
             params=params,
+            verify=trust(),
         )
 
     def __enter__(self) -> Self:
