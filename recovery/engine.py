@@ -12,6 +12,9 @@ from typing import Any
 
 import yaml
 
+_CLOCK_TICK = 2.0
+"""Seconds: the time of boot, from which a process' start is counted, is told in whole ones."""
+
 
 class EngineError(Exception):
     """`pulumi` ended with an error."""
@@ -87,11 +90,25 @@ def _may_live(holder: dict[str, Any]) -> bool:
     """
     if holder.get("hostname") not in (None, os.uname().nodename):
         return True
+    pid = int(holder["pid"])
     try:
-        began = Path(f"/proc/{int(holder['pid'])}").stat().st_mtime
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    began = _began(pid)
+    return began is None or began <= datetime.fromisoformat(holder["timestamp"]).timestamp() + _CLOCK_TICK
+
+
+def _began(pid: int) -> float | None:
+    """Return when a process began, in seconds since 1970; None where the system doesn't tell (it isn't Linux)."""
+    try:
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
     except FileNotFoundError:
-        return Path("/proc/self").exists() is False
-    return began <= datetime.fromisoformat(holder["timestamp"]).timestamp()
+        return None
+    return int(booted.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _run(*arguments: str, shown: bool = False) -> str:

@@ -123,7 +123,7 @@ def test_an_app_that_can_not_be_built_never_gets_the_domain_and_its_log_is_shown
 def test_a_lost_state_does_not_make_users_rows_look_like_copied_ones(world: World) -> None:
     buy(world)
     world.edit("prod", serve="prod-v2", accept=None, safety=None)
-    counted = re.search(r"\d+ rows .* were written to prod-v1 since it began", refused(world, "preview"))
+    counted = re.search(r"\d+ rows \([^)]*\) were written to prod-v1 since it began", refused(world, "preview"))
     assert counted
     world.edit("prod", serve="prod-v1")
     world.forget("environments:Access::prod-v1")
