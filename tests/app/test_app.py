@@ -8,6 +8,9 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
+
+pytestmark = pytest.mark.slow
 
 Serve = Callable[[str | None], httpx.Client]
 EXPECTED_ROWS = {"customers": 3, "products": 3, "orders": 4, "order_items": 5}

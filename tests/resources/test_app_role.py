@@ -16,6 +16,8 @@ from resources.postgres import NotReadyError, connected, with_login
 from tests.localcloud.neon.hosting import API_KEY
 from tests.resources.computes import OWNER, PASSWORD, Database, Session, own_cluster, run
 
+pytestmark = pytest.mark.slow
+
 ODD_ROLE = """The "app's" rôle 100% $$ \\ ;--"""
 ODD_PASSWORD = """p'w" \\ $$ 100%s é ;-- @:/?#"""
 

@@ -15,6 +15,8 @@ from tests.localcloud.neon.hosting import wait_until
 from tests.resources.computes import OWNER, Database, Session, own_cluster, run
 from tests.resources.writers import KINDS, SCHEMA, autocommit, under_load
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 20
 
 
