@@ -125,7 +125,6 @@ def test_no_token_and_no_password_is_in_the_log_or_on_the_page(state: Path) -> N
         assert not any(secret in text for text in said)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as another user")
 def test_the_state_stays_closed_to_other_users(state: Path) -> None:
     lifecycle.start(state)
     create_projects(Cloud.load(state))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,10 +187,8 @@ OTHERS = [
     entry(3, f"quoting {MARK}"),
     entry(5, None),
 ]
-needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="the stub of gh needs jq")
 
 
-@needs_jq
 def test_the_first_review_is_a_new_comment(tmp_path: Path) -> None:
     body = f"{MARK}\n$(touch {tmp_path}/obeyed) `id` %s\n"
     others = [each for each in OTHERS if each["body"]]
@@ -201,14 +198,12 @@ def test_the_first_review_is_a_new_comment(tmp_path: Path) -> None:
     assert not (tmp_path / "obeyed").exists()
 
 
-@needs_jq
 def test_a_later_review_renews_the_comment_that_is_there(tmp_path: Path) -> None:
     answer = [*(each for each in OTHERS if each["body"]), entry(4, f"{MARK}\nold")]
     calls = run_last("review", "comment", tmp_path, answer, COMMENT=f"{MARK}\nnew")
     assert calls == [f"api --silent --method PATCH repos/o/r/issues/comments/4 --field body=@{tmp_path}/comment.md"]
 
 
-@needs_jq
 @pytest.mark.parametrize(
     ("outcome", "open_issues", "wanted"),
     [
