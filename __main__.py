@@ -9,14 +9,14 @@ from components.credentials import CredentialsError, require_credentials
 from components.environment import Environment
 from components.other_stacks import read_exports
 from components.plan import foreign_stacks, plan
-from components.settings import SettingsError, read_settings
-from components.stack_file import stack_config
+from components.settings import SettingsError
+from components.stack_file import read_stack
 from resources.app_files import app_digest
 
 stack = pulumi.get_stack()
 try:
     require_credentials(os.environ)
-    settings = read_settings(stack_config(), stack)
+    settings = read_stack(stack)
     digest = app_digest(Path(settings.app.path)) if settings.app and settings.app.path else None
     topology = plan(settings, stack, read_exports(foreign_stacks(settings, stack)), digest)
 except (CredentialsError, SettingsError) as error:

@@ -6,16 +6,39 @@ replaces and deletes nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import pulumi
 import pulumi_neon as neon
 import pulumiverse_vercel as vercel
 
 from components import neon as neon_side
 from components import vercel as vercel_side
-from components.topology import BranchPlan, DefaultBranch, ExistingProjects, ForeignBranch, OwnBranch, Topology
+from components.topology import (
+    BranchPlan,
+    DefaultBranch,
+    ExistingProjects,
+    ForeignBranch,
+    NoBranch,
+    OwnBranch,
+    Topology,
+)
+from resources.access import Access
 from resources.cutover import Cutover
 from resources.deployment import Deployment
+from resources.guest import Guest
 from resources.ready import Ready
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What is served: a branch, over its compute, with the environment's own login."""
+
+    branch: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+    login: Access | Guest
+    fork: pulumi.Output[str] | str
 
 
 class Environment(pulumi.ComponentResource):
@@ -35,17 +58,17 @@ class Environment(pulumi.ComponentResource):
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
         self._vercel = vercel.Provider("vercel", team=team)
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
+        self._guest = self._guest_elsewhere()
         self.branches: dict[str, neon_side.Branch] = {}
         for plan in topology.branches:
-            self.branches[plan.name] = self._branch(plan)
-        self._served = self.branches[topology.served]
-        self._served.open(after=[])
+            self.branches[plan.key] = self._branch(plan)
+        self._served = self._open()
         ready = self._ready()
         deployment = self._deployment(ready)
         self.cutover = self._cutover(ready, deployment)
         self._variables()
-        for branch in self.branches.values():
-            if branch is not self._served:
+        for key, branch in self.branches.items():
+            if topology.served != OwnBranch(key):
                 branch.open(after=[self.cutover])
         self.register_outputs({})
 
@@ -57,16 +80,43 @@ class Environment(pulumi.ComponentResource):
         hosted = vercel_side.make_project(projects, self, self._vercel)
         return made.id, hosted.id, made.default_branch_id
 
+    def _guest_elsewhere(self) -> Guest | None:
+        """Make what remembers the branches of other stacks that the pointer led to; None where it leads to none."""
+        topology, served = self._topology, self._topology.served
+        if "development" in topology.vercel_targets:
+            return None
+        foreign = served if isinstance(served, ForeignBranch) else ForeignBranch("", "", None)
+        props: dict[str, pulumi.Input[Any]] = {
+            "project": self.neon_project,
+            "stack": foreign.stack,
+            "name": foreign.name,
+            "asked": foreign.id or "",
+            "swaps": topology.guard is None or topology.guard.moves == "any",
+            "needs": self._needs(),
+            "database": topology.database,
+            "owner": topology.owner,
+            "role": topology.app_role,
+            "roles": list(topology.app_roles),
+            "generation": topology.credentials,
+        }
+        return Guest("guest", props, pulumi.ResourceOptions(parent=self))
+
+    def _needs(self) -> dict[str, Any]:
+        topology = self._topology
+        return {"stack": topology.stack, "protected": topology.protected, **neon_side.size(topology.compute)}
+
     def _branch(self, plan: BranchPlan) -> neon_side.Branch:
-        stack = self._topology.stack
-        parent: pulumi.Input[str | None]
+        topology = self._topology
+        stack, parent = topology.stack, self._parent(plan)
         match plan.parent:
             case OwnBranch(name):
-                parent = self.branches[name].branch.id
-            case ForeignBranch(stack, name, id):
-                parent = id
+                pass
+            case ForeignBranch(stack, name):
+                pass
             case DefaultBranch():
-                name, parent = "the default branch", self._default()
+                name = "the default branch"
+            case NoBranch():
+                name = ""
         args = neon_side.BranchArgs(
             project=self.neon_project,
             parent=parent,
@@ -74,36 +124,66 @@ class Environment(pulumi.ComponentResource):
             parent_name=name,
             parent_is_own=isinstance(plan.parent, OwnBranch),
             plan=plan,
-            database=self._topology.database,
-            owner=self._topology.owner,
-            role=self._topology.app_role,
-            roles=self._topology.app_roles,
-            generation=self._topology.credentials,
-            serves=plan.name == self._topology.served,
+            lends=topology.guard is None,
+            guests=self._guest.kept if self._guest and isinstance(plan.parent, NoBranch) else {},
+            database=topology.database,
+            owner=topology.owner,
+            role=topology.app_role,
+            roles=topology.app_roles,
+            generation=topology.credentials,
+            serves=topology.served == OwnBranch(plan.key),
         )
-        return neon_side.Branch(plan.name, args, pulumi.ResourceOptions(parent=self))
+        return neon_side.Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
 
-    def _default(self) -> pulumi.Input[str]:
-        return self._default_branch or neon.get_project_output(id=self.neon_project).default_branch_id
+    def _parent(self, plan: BranchPlan) -> pulumi.Input[str | None]:
+        match plan.parent:
+            case OwnBranch(name):
+                own: pulumi.Output[str] = self.branches[name].branch.id
+                return own
+            case ForeignBranch(id=id_):
+                return id_
+            case DefaultBranch():
+                return self._default()
+            case NoBranch():
+                return None
+
+    def _open(self) -> Served:
+        """Give the served branch its compute and its login, before anything else gets one; return it."""
+        match self._topology.served:
+            case OwnBranch(name):
+                branch = self.branches[name]
+                branch.open(after=[])
+                login, fork = branch.access, branch.origin.fork
+                return Served(branch=branch.branch.id, endpoint=branch.endpoint.id, login=login, fork=fork)
+            case ForeignBranch():
+                if self._guest is None:
+                    raise AssertionError("the plan lets no environment without a guest serve another stack's branch")
+                return Served(branch=self._guest.branch, endpoint=self._guest.endpoint, login=self._guest, fork="")
+
+    def _default(self) -> pulumi.Input[str | None]:
+        if self._default_branch:
+            return self._default_branch
+        found: pulumi.Output[str] = neon.get_project_output(id=self.neon_project).default_branch_id
+        return found
 
     def _ready(self) -> Ready:
-        access = self._served.access
+        login = self._served.login
         return Ready(
             "served",
             project=self.neon_project,
-            served_name=self._topology.served,
-            branch=self._served.branch.id,
-            endpoint=self._served.endpoint.id,
+            served_name=self._topology.served_name,
+            branch=self._served.branch,
+            endpoint=self._served.endpoint,
             database=self._topology.database,
             owner=self._topology.owner,
-            pooled_url=access.pooled_url,
-            direct_url=access.direct_url,
-            fingerprint=access.fingerprint,
+            pooled_url=login.pooled_url,
+            direct_url=login.direct_url,
+            fingerprint=login.fingerprint,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _deployment(self, ready: Ready) -> Deployment | None:
-        app, access = self._topology.app, self._served.access
+        app, login = self._topology.app, self._served.login
         if app is None:
             return None
         return Deployment(
@@ -111,15 +191,15 @@ class Environment(pulumi.ComponentResource):
             project=self.vercel_project,
             path=app.path,
             digest=app.digest,
-            branch=self._served.branch.id,
-            pooled_url=access.pooled_url,
-            direct_url=access.direct_url,
-            fingerprint=access.fingerprint,
+            branch=self._served.branch,
+            pooled_url=login.pooled_url,
+            direct_url=login.direct_url,
+            fingerprint=login.fingerprint,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[ready]),
         )
 
     def _cutover(self, ready: Ready, deployment: Deployment | None) -> Cutover:
-        topology, access = self._topology, self._served.access
+        topology, login = self._topology, self._served.login
         app, guard = topology.app, topology.guard
         accepted = (guard and guard.accepted) or ("", 0)
         return Cutover(
@@ -127,18 +207,20 @@ class Environment(pulumi.ComponentResource):
             {
                 "neon": self.neon_project,
                 "vercel": self.vercel_project,
-                "served_name": topology.served,
-                "branch": self._served.branch.id,
-                "endpoint": self._served.endpoint.id,
+                "served_name": topology.served_name,
+                "pointer": topology.pointer,
+                "claim": {} if isinstance(topology.served, OwnBranch) else self._needs(),
+                "branch": self._served.branch,
+                "endpoint": self._served.endpoint,
                 "source": topology.own_source,
-                "fork": self._served.origin.fork,
+                "fork": self._served.fork,
                 "database": topology.database,
                 "owner": topology.owner,
                 "role": topology.app_role,
                 "roles": list(topology.app_roles),
-                "fingerprint": access.fingerprint,
-                "app_url": access.pooled_url,
-                "baseline": access.baseline,
+                "fingerprint": login.fingerprint,
+                "app_url": login.pooled_url,
+                "baseline": login.baseline,
                 "deployment": deployment.deployment if deployment else "",
                 "deployment_url": deployment.url if deployment else "",
                 "redeploys": bool(app and not app.path),
@@ -147,6 +229,7 @@ class Environment(pulumi.ComponentResource):
                 "facts": dict(topology.facts),
                 "guard": guard
                 and {
+                    "moves": guard.moves,
                     "live": guard.live,
                     "rows": guard.rows_left_behind,
                     "fence_first": guard.fence_first,
@@ -154,17 +237,19 @@ class Environment(pulumi.ComponentResource):
                     "accepted_rows": accepted[1],
                 },
             },
-            pulumi.ResourceOptions(parent=self, depends_on=[ready], protect=True),
+            pulumi.ResourceOptions(parent=self, depends_on=[ready], protect=not topology.disposable),
         )
 
     def _variables(self) -> None:
-        access, topology = self._served.access, self._topology
-        for key, value in (("DATABASE_URL", access.pooled_url), ("DATABASE_URL_UNPOOLED", access.direct_url)):
+        login, topology = self._served.login, self._topology
+        for key, value in (("DATABASE_URL", login.pooled_url), ("DATABASE_URL_UNPOOLED", login.direct_url)):
             vercel_side.make_variable(
                 key,
                 value,
                 project=self.vercel_project,
                 targets=topology.vercel_targets,
+                git_branch=topology.git_branch,
                 sensitive=topology.sensitive,
+                protect=not topology.disposable,
                 opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover]),
             )

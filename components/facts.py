@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from components.settings import Settings
+from components.settings import BranchSettings, Settings
 from components.settings.values import NEVER
 
-_STRATEGIES = {"clone-and-promote": "Clone & Promote"}
+_STRATEGIES = {
+    "clone-and-promote": "Clone & Promote",
+    "pointer-swap": "Pointer Swap",
+    "standard-migration": "Standard Migration",
+}
 
 
 def facts(settings: Settings, stack: str) -> dict[str, str]:
@@ -14,14 +18,23 @@ def facts(settings: Settings, stack: str) -> dict[str, str]:
         "target": settings.target,
         "strategy": _STRATEGIES[settings.strategy.kind],
         "source": _source(settings, stack),
-        "moment": f"as of {at}" if (at := settings.branches[settings.serve.branch].at) else "",
+        "moment": f"as of {at}" if (branch := _served(settings, stack)) and (at := branch.at) else "",
         "compute": _compute(settings),
         "build": _build(settings),
     }
 
 
+def _served(settings: Settings, stack: str) -> BranchSettings | None:
+    """Return the served branch, or None if it belongs to another stack."""
+    return settings.branches[settings.serve.branch] if settings.serve.stack in (None, stack) else None
+
+
 def _source(settings: Settings, stack: str) -> str:
-    branch = settings.branches[settings.serve.branch]
+    branch = _served(settings, stack)
+    if branch is None:
+        return ""
+    if branch.adopt:
+        return "nothing: it was there before this environment"
     if branch.source is None:
         return "the project's default branch"
     own = branch.source.stack in (None, stack)

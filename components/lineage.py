@@ -32,9 +32,13 @@ def parents_first(settings: Settings, stack: str) -> list[str]:
 def _problem(settings: Settings, name: str, stack: str) -> Problem | None:
     path = f"environments:branches.{name}.from"
     parent = own_parent(settings, name, stack)
-    if settings.branches[name].source is None and settings.target == "production":
+    branch = settings.branches[name]
+    if branch.source is None and not branch.adopt and settings.target != "development":
         return Problem(
-            path, "", "a production branch says what it is cloned from", "Add from: {stack: dev, branch: dev}"
+            path,
+            "",
+            f"a {settings.target} branch says what it is cloned from",
+            "Add from: {stack: dev, branch: dev}",
         )
     if parent == name:
         return Problem(path, repr(name), "a branch can't be cloned from itself", "Name another branch")
@@ -43,6 +47,25 @@ def _problem(settings: Settings, name: str, stack: str) -> Problem | None:
         return Problem(path, repr(parent), f"{stack} has no such branch", f"Use one of {stack}'s branches: {known}")
     if circle := _circle(settings, name, stack):
         return Problem(path, repr(parent), f"the branches {' -> '.join(circle)} are cloned in a circle", "Break it")
+    return None
+
+
+def fate_problems(settings: Settings, stack: str) -> list[Problem]:
+    """Return every branch that can't be retired or released, since it serves or others were cloned from it."""
+    return [problem for name in settings.branches if (problem := _fate_problem(settings, name, stack))]
+
+
+def _fate_problem(settings: Settings, name: str, stack: str) -> Problem | None:
+    branch = settings.branches[name]
+    if not (branch.retire or branch.release):
+        return None
+    path = f"environments:branches.{name}.{'retire' if branch.retire else 'release'}"
+    if settings.serve.stack in (None, stack) and settings.serve.branch == name:
+        return Problem(path, "", f"{name} serves", "Serve another branch first, or remove the line")
+    children = [other for other in settings.branches if own_parent(settings, other, stack) == name]
+    if branch.retire and children:
+        rule = f"{', '.join(children)} {'was' if len(children) == 1 else 'were'} cloned from {name}, and Neon keeps a"
+        return Problem(path, "", f"{rule} branch as long as it has copies", "Retire and drop them first")
     return None
 
 

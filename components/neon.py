@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_neon as neon
 
-from components.topology import BranchPlan, NewProjects
+from components.topology import BranchPlan, Compute, NewProjects, NoBranch
 from resources.access import Access
 from resources.origin import Origin
 
@@ -22,6 +23,8 @@ class BranchArgs:
     parent_name: str
     parent_is_own: bool
     plan: BranchPlan
+    lends: bool
+    guests: pulumi.Input[dict[str, Any]]
     database: str
     owner: str
     role: str
@@ -40,7 +43,8 @@ class Branch(pulumi.ComponentResource):
         """Make the branch; nothing in it is replaced or deleted by any edit but dropping it."""
         super().__init__("environments:neon:Branch", name, None, opts)
         self._name, self._args = name, args
-        timestamp, lsn = args.plan.at
+        plan = args.plan
+        timestamp, lsn = plan.at
         self.origin = Origin(
             name,
             project=args.project,
@@ -49,6 +53,9 @@ class Branch(pulumi.ComponentResource):
             at=str(timestamp or lsn or ""),
             parent=args.parent,
             own=args.parent_is_own,
+            kind=_kind(plan),
+            lends=args.lends,
+            wanted={"name": plan.name, "protected": plan.protected, "fate": plan.fate, **size(plan.compute)},
             database=args.database,
             owner=args.owner,
             opts=pulumi.ResourceOptions(parent=self),
@@ -56,15 +63,16 @@ class Branch(pulumi.ComponentResource):
         self.branch = neon.Branch(
             name,
             project_id=args.project,
-            name=name,
+            name=plan.name,
             parent_id=args.parent,
             parent_timestamp=timestamp,
             parent_lsn=lsn,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=True,
-                depends_on=[self.origin],
-                ignore_changes=["parentId", "parentLsn", "parentTimestamp"],
+            protected="yes" if plan.protected else None,
+            opts=pulumi.ResourceOptions.merge(
+                _held(self, plan),
+                pulumi.ResourceOptions(
+                    depends_on=[self.origin], ignore_changes=["parentId", "parentLsn", "parentTimestamp"]
+                ),
             ),
         )
 
@@ -87,9 +95,32 @@ class Branch(pulumi.ComponentResource):
             roles=args.roles,
             generation=args.generation,
             serves=args.serves,
-            opts=pulumi.ResourceOptions(parent=self, protect=True),
+            keep=args.plan.keep_logins,
+            adopted=isinstance(args.plan.parent, NoBranch),
+            fate=args.plan.fate,
+            guests=args.guests,
+            opts=_held(self, args.plan),
         )
         self.register_outputs({})
+
+
+def size(compute: Compute) -> dict[str, float]:
+    """Return a compute's size as our own resources take it."""
+    return {"min_cu": compute.min_cu, "max_cu": compute.max_cu, "suspend": compute.suspend_seconds}
+
+
+def _held(parent: pulumi.Resource, plan: BranchPlan) -> pulumi.ResourceOptions:
+    """Return how the engine holds on to what a branch is made of, when its line is dropped."""
+    kept, released = plan.fate == "kept", plan.fate == "released"
+    return pulumi.ResourceOptions(parent=parent, protect=kept, retain_on_delete=released)
+
+
+def _kind(plan: BranchPlan) -> str:
+    if isinstance(plan.parent, NoBranch):
+        return "adopted"
+    if plan.lifetime is None:
+        return "clone"
+    return "empty" if plan.schema_only else "temporary"
 
 
 def make_project(plan: NewProjects, parent: pulumi.Resource) -> neon.Project:
@@ -115,5 +146,5 @@ def _endpoint(
         autoscaling_limit_min_cu=compute.min_cu,
         autoscaling_limit_max_cu=compute.max_cu,
         suspend_timeout_seconds=compute.suspend_seconds,
-        opts=pulumi.ResourceOptions(parent=parent, protect=True, depends_on=after),
+        opts=pulumi.ResourceOptions.merge(_held(parent, args.plan), pulumi.ResourceOptions(depends_on=after)),
     )

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 
 from components.facts import facts
-from components.lineage import lineage_problems, own_parent, parents_first
-from components.settings import BranchSettings, Problem, Settings, SettingsError
-from components.settings.model import DEFAULT_SUSPEND, SMALLEST_CU
-from components.strategies import pointer_problems
+from components.lineage import fate_problems, lineage_problems, own_parent, parents_first
+from components.settings import BranchSettings, ComputeSettings, Problem, Settings, SettingsError
+from components.settings.branch import DEFAULT_SUSPEND, SMALLEST_CU
+from components.strategies import allowed_moves, pointer_problems
 from components.topology import (
     ANY_ROWS,
     AppPlan,
@@ -17,16 +17,22 @@ from components.topology import (
     Compute,
     DefaultBranch,
     ExistingProjects,
+    Fate,
     ForeignBranch,
     Guard,
     NewProjects,
+    NoBranch,
     OwnBranch,
     Parent,
     StackExports,
     Topology,
 )
 
-_VERCEL_TARGETS = {"production": ("production",), "development": ("development", "preview")}
+_VERCEL_TARGETS = {
+    "production": ("production",),
+    "preview": ("preview",),
+    "development": ("development", "preview"),
+}
 _LONGEST_ROLE = 63
 
 RESTING = Compute(SMALLEST_CU, SMALLEST_CU, DEFAULT_SUSPEND)
@@ -46,20 +52,27 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
     """
     problems = [
         *lineage_problems(settings, stack),
+        *fate_problems(settings, stack),
         *pointer_problems(settings, stack),
         *_app_problems(settings, digest),
         *_accept_problems(settings, stack),
+        *_git_branch_problems(settings),
     ]
     if problems:
         raise SettingsError(problems, stack)
     production = settings.target == "production"
     return Topology(
         stack=stack,
+        strategy=settings.strategy.kind,
         vercel_targets=_VERCEL_TARGETS[settings.target],
-        sensitive=production,
+        git_branch=settings.git_branch,
+        sensitive=settings.target != "development",
+        disposable=settings.target == "preview" and all(branch.expires for branch in settings.branches.values()),
         projects=_projects(settings, stack, exports),
         branches=tuple(_branch(settings, name, stack, exports) for name in parents_first(settings, stack)),
-        served=settings.serve.branch,
+        served=_served(settings, stack, exports),
+        compute=_size(settings.compute),
+        protected=settings.safety.protected,
         facts=facts(settings, stack),
         database=settings.database.name,
         owner=settings.database.owner,
@@ -95,19 +108,48 @@ def _projects(settings: Settings, stack: str, exports: Mapping[str, StackExports
     raise SettingsError([Problem("environments:project", "", rule, remedy)], stack)
 
 
-def _branch(settings: Settings, name: str, stack: str, exports: Mapping[str, StackExports]) -> BranchPlan:
-    branch, compute = settings.branches[name], settings.compute
-    serving = Compute(compute.min_cu, compute.largest, compute.suspend)
+def _branch(settings: Settings, key: str, stack: str, exports: Mapping[str, StackExports]) -> BranchPlan:
+    branch = settings.branches[key]
+    serves = settings.serve.branch == key and settings.serve.stack in (None, stack)
+    default = RESTING if not serves else _size(settings.compute)
+    protected = settings.safety.protected and not branch.expires if branch.protected is None else branch.protected
     return BranchPlan(
-        name=name,
-        parent=_parent(branch, own_parent(settings, name, stack), exports),
+        key=key,
+        name=branch.name or key,
+        parent=_parent(branch, own_parent(settings, key, stack), exports),
         at=(branch.at.timestamp, branch.at.lsn) if branch.at else (None, None),
-        compute=serving if name == settings.serve.branch else RESTING,
+        compute=_size(branch.compute) if branch.compute else default,
+        protected=protected and not branch.retire,
+        fate=_fate(branch),
+        keep_logins=branch.logins == "keep",
+        lifetime=branch.expires,
+        schema_only=branch.schema_only,
     )
+
+
+def _size(compute: ComputeSettings) -> Compute:
+    return Compute(compute.min_cu, compute.largest, compute.suspend)
+
+
+def _fate(branch: BranchSettings) -> Fate:
+    if branch.retire:
+        return "retired"
+    if branch.release:
+        return "released"
+    return "temporary" if branch.expires else "kept"
+
+
+def _served(settings: Settings, stack: str, exports: Mapping[str, StackExports]) -> OwnBranch | ForeignBranch:
+    serve = settings.serve
+    if serve.stack in (None, stack):
+        return OwnBranch(serve.branch)
+    return ForeignBranch(serve.stack, serve.branch, exports.get(serve.stack, StackExports()).branches.get(serve.branch))
 
 
 def _parent(branch: BranchSettings, own: str | None, exports: Mapping[str, StackExports]) -> Parent:
     source = branch.source
+    if branch.adopt:
+        return NoBranch()
     if own is not None:
         return OwnBranch(own)
     if source is None or source.stack is None:
@@ -120,6 +162,7 @@ def _guard(settings: Settings) -> Guard:
     safety, accept = settings.safety, settings.accept
     rows = {"any": ANY_ROWS}.get(str(accept.rows), accept.rows) if accept else 0
     return Guard(
+        moves=allowed_moves(settings.strategy),
         live=safety.phase == "live",
         rows_left_behind=safety.rows_left_behind,
         fence_first=safety.fence == "before",
@@ -129,15 +172,24 @@ def _guard(settings: Settings) -> Guard:
 
 def _accept_problems(settings: Settings, stack: str) -> list[Problem]:
     accept = settings.accept
-    if accept is None or accept.branch in settings.branches:
-        return []
+    other = accept.branch.partition("/")[0] if accept else ""
+    if accept is None or accept.branch in settings.branches or other not in ("", stack, accept.branch):
+        return []  # a branch of another stack is called stack/branch
     remedy = f"Name one of: {', '.join(settings.branches)}; or remove accept"
     return [Problem("environments:accept.branch", repr(accept.branch), f"{stack} has no such branch", remedy)]
 
 
+def _git_branch_problems(settings: Settings) -> list[Problem]:
+    if (settings.target == "preview") == bool(settings.git_branch):
+        return []
+    path, shown = "environments:git_branch", repr(settings.git_branch) if settings.git_branch else ""
+    rule = "a preview environment is that of one git branch, and no other target has one"
+    return [Problem(path, shown, rule, "Remove it" if settings.git_branch else "Add git_branch: feature-x")]
+
+
 def _app_problems(settings: Settings, digest: str | None) -> list[Problem]:
-    if settings.target == "development":
-        rule = "development gets its deployments from pushes and from vercel dev, not from this stack"
+    if settings.target != "production":
+        rule = f"{settings.target} gets its deployments from pushes and from vercel dev, not from this stack"
         return [Problem("environments:app", "", rule, "Remove it")] if settings.app else []
     if settings.app is None:
         return [Problem("environments:app", "", "production deploys an app", "Add app: {path: app}")]

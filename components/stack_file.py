@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import pulumi
 
+from components.settings import Settings, left_over, read_settings
+
+
+def read_stack(stack: str) -> Settings:
+    """Return what the stack file says, and warn of what it says in vain. Raises SettingsError for what is wrong."""
+    config = stack_config()
+    settings = read_settings(config, stack)
+    if left := left_over(config):
+        of = f"environments:strategy.{', strategy.'.join(left)}"
+        pulumi.log.warn(f"{of}: means nothing under {settings.strategy.kind}, left over from another strategy")
+    return settings
+
 
 def stack_config() -> dict[str, str]:
     """Return every setting of this project's namespace by its bare key; secret ones are left to require_secret."""

@@ -3,13 +3,16 @@
 The graph that `components.environment` makes of it is the same for every strategy:
 
     Origin -> Branch -> Endpoint -> Access   (per owned branch)
-    Access of the served branch -> Ready -> Deployment (staged) -> Cutover -> env vars
+    Guest                                    (the environment's login on a branch of another stack)
+    Access of the served branch, or Guest -> Ready -> Deployment (staged) -> Cutover -> env vars
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,14 @@ class ForeignBranch:
     id: str | None
 
 
-Parent = DefaultBranch | OwnBranch | ForeignBranch
+@dataclass(frozen=True)
+class NoBranch:
+    """There is no parent: the branch was there before this environment, which adopts it."""
+
+
+Parent = DefaultBranch | OwnBranch | ForeignBranch | NoBranch
+Fate = Literal["kept", "retired", "released", "temporary"]
+"""What becomes of a branch whose line is dropped: the engine refuses, it goes, it lives on, it goes."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +57,22 @@ class Compute:
 
 @dataclass(frozen=True)
 class BranchPlan:
-    """One branch that the environment owns; `at` is (unix seconds, LSN), at most one of them set."""
+    """One branch that the environment owns.
 
+    `key` is its name in the stack file, `name` its name in Neon. `at` is (unix seconds, LSN), at most one of them set.
+    `protected` is Neon's own protection. `lifetime` is in seconds, None where the branch doesn't expire.
+    """
+
+    key: str
     name: str
     parent: Parent
     at: tuple[int | None, str | None]
     compute: Compute
+    protected: bool
+    fate: Fate
+    keep_logins: bool
+    lifetime: int | None
+    schema_only: bool
 
 
 @dataclass(frozen=True)
@@ -82,6 +102,9 @@ class AppPlan:
     health_status: int
 
 
+Moves = Literal["own", "any", "back"]
+"""Where a strategy lets the pointer move: to this environment's branches, anywhere, or only on a way back."""
+
 ANY_ROWS = -1
 """Any number of rows, also one that can't be told."""
 
@@ -90,6 +113,7 @@ ANY_ROWS = -1
 class Guard:
     """What a move of the pointer may cost; `accepted` names a branch and how many rows of it, or ANY_ROWS."""
 
+    moves: Moves
     live: bool
     rows_left_behind: int
     fence_first: bool
@@ -98,14 +122,23 @@ class Guard:
 
 @dataclass(frozen=True)
 class Topology:
-    """One environment, whole."""
+    """One environment, whole.
+
+    `compute` and `protected` are what the served branch must have. A `disposable` environment may be destroyed as it
+    is: all that it owns is temporary.
+    """
 
     stack: str
+    strategy: str
     vercel_targets: tuple[str, ...]
+    git_branch: str | None
     sensitive: bool
+    disposable: bool
     projects: NewProjects | ExistingProjects
     branches: tuple[BranchPlan, ...]
-    served: str
+    served: OwnBranch | ForeignBranch
+    compute: Compute
+    protected: bool
     facts: Mapping[str, str]
     database: str
     owner: str
@@ -120,10 +153,28 @@ class Topology:
         return self.app_roles[(self.credentials - 1) % 2]
 
     @property
+    def served_name(self) -> str:
+        """How the served branch is called: by its key, with its stack before it where that is another one."""
+        match self.served:
+            case OwnBranch(name):
+                return name
+            case ForeignBranch(stack, name):
+                return f"{stack}/{name}"
+
+    @property
+    def pointer(self) -> str:
+        """What a user gives `pulumi config set serve` to have the pointer where it is."""
+        match self.served:
+            case OwnBranch(name):
+                return name
+            case ForeignBranch(stack, name):
+                return f"'{json.dumps({'stack': stack, 'branch': name})}'"
+
+    @property
     def own_source(self) -> str:
         """The environment's own branch that the served one was cloned from, or empty."""
-        parent = next(branch.parent for branch in self.branches if branch.name == self.served)
-        return parent.name if isinstance(parent, OwnBranch) else ""
+        parents = [branch.parent for branch in self.branches if self.served == OwnBranch(branch.key)]
+        return next((parent.name for parent in parents if isinstance(parent, OwnBranch)), "")
 
 
 @dataclass(frozen=True)

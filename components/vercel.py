@@ -24,17 +24,20 @@ def make_variable(
     *,
     project: pulumi.Input[str],
     targets: tuple[str, ...],
+    git_branch: str | None,
     sensitive: bool,
+    protect: bool,
     opts: pulumi.ResourceOptions,
 ) -> vercel.ProjectEnvironmentVariable:
     """Make one variable; a replaced one goes before its successor comes, since Vercel takes no second of a name."""
-    first = pulumi.ResourceOptions(delete_before_replace=True, protect=True)
+    first = pulumi.ResourceOptions(delete_before_replace=True, protect=protect)
     return vercel.ProjectEnvironmentVariable(
         key,
         project_id=project,
         key=key,
         value=value,
         targets=list(targets),
+        git_branch=git_branch,
         sensitive=sensitive,
         opts=pulumi.ResourceOptions.merge(first, opts),
     )

@@ -2,7 +2,8 @@
 
 Neon copies roles and passwords along with the rows. On its first connection this resource notes the branch's baseline
 (the first transaction id that is the branch's own), then has Neon reset the owner's password, shuts out every other
-login that came along, and makes the environment's app role.
+login that came along, and makes the environment's app role. With `keep` the owner's password and the other logins stay:
+a branch that was there before may serve an app through them.
 """
 
 from __future__ import annotations
@@ -26,17 +27,23 @@ from resources import app_role
 from resources.deferred import psycopg
 from resources.fence import is_fenced, raise_fence
 from resources.http import NotFoundError
-from resources.mark import Mark, read_mark, write_mark
+from resources.mark import Mark, read_claims, read_mark, write_mark
 from resources.neon_api import Address, Neon
 from resources.postgres import Connection, connected, fingerprint, with_login
 from resources.rotation import close_login, may_log_in
 
-_INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation")
+_INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation", "keep", "fate")
+_EVERY_ROW = "0"
+"""The baseline of a branch that was there before: which of its rows are users' isn't known, so all are."""
 _PASSWORD_BYTES = 32
 
 
 class RotationError(Exception):
     """A rotation would take the login away that production runs with."""
+
+
+class ClaimedError(Exception):
+    """Another environment serves from this branch."""
 
 
 class AccessProvider(ResourceProvider):
@@ -57,12 +64,14 @@ class AccessProvider(ResourceProvider):
         with Neon() as neon:
             address = _address(props)
             with connected(neon.uri(address, pooled=False)) as connection:
-                mark = read_mark(connection, props["roles"], address.branch) or Mark(app_role.baseline(connection))
-            neon.reset_password(address.project, address.branch, address.owner)
+                mark = read_mark(connection, props["roles"], address.branch) or Mark(_baseline(connection, props))
+            if not props["keep"]:
+                neon.reset_password(address.project, address.branch, address.owner)
             with connected(neon.uri(address, pooled=False)) as connection:
-                shut_out = _shut_out(neon, connection, address, props["role"])
-                password = _make(connection, address, props["role"])
-                write_mark(connection, props["role"], address.branch, Mark(mark.baseline))
+                shut_out = [] if props["keep"] else _shut_out(neon, connection, address, props["role"])
+                kept = _as_guest(props)
+                password = _make(connection, address, props["role"], kept)
+                write_mark(connection, props["role"], address.branch, mark if kept else Mark(mark.baseline))
             outs = props | _urls(neon, address, props["role"], password) | {"passwords": {props["role"]: password}}
         return CreateResult(props["branch"], outs | {"baseline": mark.baseline, "shut_out": shut_out})
 
@@ -73,8 +82,12 @@ class AccessProvider(ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Write the URLs anew, with a new password in a new generation. The baseline is kept for ever."""
         address, role = _address(_news), _news["role"]
-        passwords = dict(_olds["passwords"])
+        passwords, shut_out = dict(_olds["passwords"]), _olds["shut_out"]
         with Neon() as neon:
+            if _olds["keep"] and not _news["keep"]:
+                neon.reset_password(address.project, address.branch, address.owner)
+                with connected(neon.uri(address, pooled=False)) as connection:
+                    shut_out = _shut_out(neon, connection, address, role)
             with connected(neon.uri(address, pooled=False)) as connection:
                 fenced = is_fenced(connection, _olds["role"])
                 in_use = role != _olds["role"] and may_log_in(connection, role)
@@ -87,14 +100,28 @@ class AccessProvider(ResourceProvider):
                 kept = passwords.get(role) if in_use or role == _olds["role"] else None
                 passwords[role] = _make(connection, address, role, kept)
                 mark = read_mark(connection, [role], address.branch)
-                served_by = mark.served_by if mark and kept else None
-                write_mark(connection, role, address.branch, Mark(_olds["baseline"], served_by))
+                same = Mark(_olds["baseline"], mark.served_by, mark.claim) if mark and kept else None
+                write_mark(connection, role, address.branch, same or Mark(_olds["baseline"]))
                 if fenced:
                     raise_fence(connection, [role])
                 if role != _olds["role"] and not _news["serves"]:
                     close_login(connection, _olds["role"])
             outs = _news | _urls(neon, address, role, passwords[role])
-        return UpdateResult(outs | {key: _olds[key] for key in ("baseline", "shut_out")} | {"passwords": passwords})
+        return UpdateResult(outs | {"baseline": _olds["baseline"], "shut_out": shut_out, "passwords": passwords})
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Let the branch's computes and rows go, which follow; not if another environment serves from them."""
+        if _props["fate"] not in ("retired", "temporary"):
+            return
+        address = _address(_props)
+        try:
+            with Neon() as neon, connected(neon.uri(address, pooled=False)) as connection:
+                claims = read_claims(connection, address.branch)
+        except NotFoundError:
+            return
+        if claims:
+            stacks = ", ".join(sorted({claim.stack for claim in claims.values()}))
+            raise ClaimedError(f"{stacks} serves from branch {address.branch}: put its line back, nothing was deleted")
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Keep what is known while the branch is there; a branch that is gone takes its credentials along."""
@@ -127,11 +154,17 @@ class Access(Resource, module="environments", name="Access"):
         roles: tuple[str, str],
         generation: int,
         serves: bool,
+        keep: bool,
+        adopted: bool,
+        fate: str,
+        guests: pulumi.Input[dict[str, Any]],
         opts: pulumi.ResourceOptions,
     ) -> None:
         """Make `role`, one of the two `roles`, on `branch`, reached over its compute `endpoint`.
 
-        `owner` is the role that owns `database`.
+        `owner` is the role that owns `database`. `keep` leaves its password and other logins alone. `adopted` says that
+        the branch was there before: every row counts as a user's. `fate` is what becomes of it when it is dropped.
+        `guests` holds the logins that this environment made before it owned the branch, which stay as they are.
         Another `generation` comes with another `role`, so that the login in use outlives the rotation; where nothing
         `serves` from the branch, the one before is closed at once.
         """
@@ -145,6 +178,10 @@ class Access(Resource, module="environments", name="Access"):
             "roles": list(roles),
             "generation": generation,
             "serves": serves,
+            "keep": keep,
+            "adopted": adopted,
+            "fate": fate,
+            "guests": guests,
             "pooled_url": None,
             "direct_url": None,
             "fingerprint": None,
@@ -152,7 +189,7 @@ class Access(Resource, module="environments", name="Access"):
             "shut_out": None,
             "passwords": None,
         }
-        secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url", "passwords"])
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url", "passwords", "guests"])
         super().__init__(AccessProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
 
 
@@ -167,9 +204,21 @@ def _make(connection: Connection, address: Address, role: str, password: str | N
     return password
 
 
+def _baseline(connection: Connection, props: dict[str, Any]) -> str:
+    return _EVERY_ROW if props["adopted"] else app_role.baseline(connection)
+
+
+def _as_guest(props: dict[str, Any]) -> str | None:
+    """Return the password that this environment's role has on the branch since it was a guest there, or None."""
+    login = props["guests"].get(props["branch"]) or {}
+    password = (login.get("passwords") or {}).get(props["role"])
+    return str(password) if password else None
+
+
 def _shut_out(neon: Neon, connection: Connection, address: Address, role: str) -> list[str]:
-    """Close every login that came with the copy: by SQL, or by a password that nobody knows."""
-    names = app_role.other_logins(connection, address.owner, role)
+    """Close every login that came with the copy, by SQL or by a password that nobody knows; claimed ones stay."""
+    claimed = read_claims(connection, address.branch)
+    names = [name for name in app_role.other_logins(connection, address.owner, role) if name not in claimed]
     for name in names:
         try:
             app_role.forbid_login(connection, name)

@@ -5,6 +5,7 @@ What a move costs is counted and refused here, before anything happens; the move
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pulumi
@@ -19,18 +20,18 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from resources.departure import UNREACHABLE, Allowance, address, live_refusal, rows_of
+from resources.departure import UNREACHABLE, Allowance, address, move_refusal, rows_of, swap_refusal
 from resources.deployment import last_served
 from resources.fence import is_fenced
 from resources.mark import read_mark
 from resources.move import cut_over, fence_later, served_by
 from resources.neon_api import Neon
 from resources.postgres import NotReadyError, connected
-from resources.review import first_review, is_known, move_review, same_branch_review
+from resources.review import first_review, handover_review, is_known, move_review, same_branch_review
 from resources.rows import RowCount
 from resources.vercel_api import Vercel, visit
 
-_POINTER = ("branch", "fingerprint", "deployment")
+_POINTER = ("branch", "served_name", "fingerprint", "deployment")
 _OUTPUTS = ("served", "domain", "history", "unfinished")
 
 
@@ -88,6 +89,9 @@ class Cutover(Resource, module="environments", name="Cutover"):
 
         neon, vercel                    the projects' ids
         served_name, branch, endpoint   the branch that is to serve
+        pointer                         what `pulumi config set serve` takes to have it there
+        claim                           stack, min_cu, max_cu, suspend, protected: what is needed of a branch that
+                                        another stack owns; {} where it is the environment's own
         source, fork                    the environment's own branch that it was cloned from, and when in transaction
                                         ids of that branch; or empty
         database, owner, role, roles    what the app uses, as whom, and the two that it is in turn
@@ -97,7 +101,7 @@ class Cutover(Resource, module="environments", name="Cutover"):
         redeploys                       whether pushes deploy as well
         health_path, health_status      what a healthy deployment answers
         facts                           target, strategy, source, moment, compute, build: for the review alone
-        guard                           live, rows, accepted_branch, accepted_rows, fence_first; None for no guard
+        guard                           moves, live, rows, accepted_branch, accepted_rows, fence_first; None for none
         """
         secret = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["app_url"]))
         super().__init__(CutoverProvider(), name, {**props, **dict.fromkeys(_OUTPUTS)}, secret)
@@ -106,16 +110,18 @@ class Cutover(Resource, module="environments", name="Cutover"):
 def _judged(olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, str]:
     """Return why the move is refused, and what the reviewer is told of it: at most one of the two."""
     if not olds:
-        refusal = _first_refusal(news)
+        refusal = swap_refusal(news) or _first_refusal(news)
         return refusal, "" if refusal else first_review(news)
     if olds["branch"] == news["branch"]:
+        if olds["served_name"] != news["served_name"]:
+            return "", handover_review(olds, news)
         return "", same_branch_review(news) if olds["deployment"] != news["deployment"] else ""
-    allowance = Allowance.of(news["guard"])
-    if allowance.live and (refusal := live_refusal(olds, news)):
+    again = _served_before(news)
+    if refusal := move_refusal(olds, news, again=again):
         return refusal, ""
     count = rows_of(olds, news)
-    refusal = allowance.refusal(count, olds["served_name"])
-    return refusal, "" if refusal else move_review(olds, news, count, again=_served_before(news))
+    refusal = Allowance.of(news["guard"]).refusal(count, olds["served_name"])
+    return refusal, "" if refusal else move_review(olds, news, count, again=again)
 
 
 def _served_before(news: dict[str, Any]) -> bool:
@@ -178,4 +184,5 @@ def _of_branch(props: dict[str, Any], branch: str) -> dict[str, Any]:
         found = {"branch": branch, "served_name": name, "endpoint": computes[0]["id"]}
         with connected(neon.uri(address(props | found), pooled=False)) as connection:
             mark = read_mark(connection, props["roles"], branch)
-    return found | {"baseline": mark.baseline if mark else "0"}
+    claim = asdict(mark.claim) if mark and mark.claim else {}
+    return found | {"baseline": mark.baseline if mark else "0", "claim": claim}

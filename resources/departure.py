@@ -79,12 +79,36 @@ def rows_of(leaving: dict[str, Any], news: dict[str, Any]) -> RowCount:
         return RowCount((), f"its database could not be asked ({error})")
 
 
-def live_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
-    """Return why a live environment's pointer may not make this move, or nothing."""
-    was, now = olds["served_name"], news["served_name"]
+def move_refusal(olds: dict[str, Any], news: dict[str, Any], *, again: bool) -> str:
+    """Return why the pointer may not make this move, whatever it costs; `again` says that the branch served before."""
+    was, now, moves = olds["served_name"], news["served_name"], news["guard"]["moves"]
     if news["source"] == was:
         return ""
+    if news["guard"]["live"]:
+        return (
+            f"the environment is live (safety.phase), so its pointer can't move from {was} to {now}, which is no copy "
+            f"of {was}: users' rows would stay behind. Bring schema changes to {was} by migration, or set safety.phase "
+            "to beta"
+        )
+    if refusal := swap_refusal(news):
+        return refusal
+    if moves == "back" and not again:
+        return (
+            f"Standard Migration never swaps databases: from {was} the pointer moves only to a copy of {was}, or back "
+            f"to a branch that served before, which {now} did not. Bring schema changes to {was} by migration, or "
+            "pulumi config set --path strategy.kind clone-and-promote"
+        )
+    return ""
+
+
+def swap_refusal(news: dict[str, Any]) -> str:
+    """Return that the strategy lets the pointer lead to no branch of another stack, if it does, or nothing."""
+    return no_swap(news["served_name"]) if news["guard"]["moves"] == "own" and news["claim"] else ""
+
+
+def no_swap(branch: str) -> str:
+    """Return the words for a strategy that doesn't let the pointer lead to another stack's `branch`."""
     return (
-        f"the environment is live (safety.phase), so its pointer can't move from {was} to {now}, which is no copy of "
-        f"{was}: users' rows would stay behind. Bring schema changes to {was} by migration, or set safety.phase to beta"
+        f"the strategy moves the pointer to branches of this stack alone, and {branch} is another's: clone it under "
+        "branches and serve the clone, or pulumi config set --path strategy.kind pointer-swap"
     )

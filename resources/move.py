@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ import pulumi
 from resources.app_role import baseline
 from resources.departure import UNREACHABLE, Allowance, LeftBehindError, address, rows_of
 from resources.fence import lift_fence, raise_fence
-from resources.mark import Mark, write_mark
+from resources.mark import Claim, Mark, drop_claim, read_mark, write_mark
 from resources.neon_api import Neon
 from resources.postgres import Connection, connected
 from resources.probe import Health, UnhealthyError, probe
@@ -25,7 +26,7 @@ from resources.rotation import close_login, drain, existing
 from resources.rows import RowCount, count_rows
 from resources.vercel_api import Vercel
 
-_KEPT = ("neon", "branch", "endpoint", "database", "owner", "role", "roles", "served_name", "baseline")
+_KEPT = ("neon", "branch", "endpoint", "database", "owner", "role", "roles", "served_name", "baseline", "claim")
 _DOMAIN_PATIENCE = 10.0
 """Seconds; short, since visitors write to the new branch meanwhile, and the deployment was healthy on its own host."""
 _COUNT_SECONDS = 20.0
@@ -54,7 +55,7 @@ def cut_over(props: dict[str, Any], olds: dict[str, Any] | None) -> dict[str, An
         "served": served,
         "domain": domain,
         "history": (olds.get("history") or {}) | {props["branch"]: entry},
-        "unfinished": _finish(props, leaving, to_fence),
+        "unfinished": _finish(props, leaving, to_fence, olds if newly and olds.get("claim") else {}),
     }
 
 
@@ -88,6 +89,7 @@ def _move(props: dict[str, Any], leaving: dict[str, Any] | None, *, newly: bool)
             owner = connections.enter_context(_owner(props))
             if newly:
                 undo.callback(_shut, owner, props, baseline(owner), stayed)
+                _claim(owner, props, undo)
             lift_fence(owner, [props["role"]], props["database"], props["owner"])
         try:
             if before != deployment:
@@ -111,6 +113,15 @@ def _move(props: dict[str, Any], leaving: dict[str, Any] | None, *, newly: bool)
         paused = f"writes paused for {pause:.2f} s, reads for none"
         pulumi.log.info(f"{now} serves; {paused}. {was} is read-only now; only it holds {count}.")
     return domain
+
+
+def _claim(owner: Connection, props: dict[str, Any], undo: ExitStack) -> None:
+    """Tell the stack that owns the branch what is needed of it, before anything points to it."""
+    if props["claim"]:
+        role, branch = props["role"], props["branch"]
+        mark = read_mark(owner, [role], branch) or Mark(props["baseline"])
+        undo.callback(write_mark, owner, role, branch, mark)
+        write_mark(owner, role, branch, replace(mark, claim=Claim.of(props["claim"])))
 
 
 def _undo(undo: ExitStack, error: Exception) -> None:
@@ -154,27 +165,35 @@ def _shut(owner: Connection, props: dict[str, Any], since: str, stayed: list[str
 
 
 def _finish(
-    props: dict[str, Any], left: dict[str, Any] | None, to_fence: dict[str, dict[str, Any]]
+    props: dict[str, Any], left: dict[str, Any] | None, to_fence: dict[str, dict[str, Any]], claimed: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Do what comes after the move, before the compute that was left shrinks.
 
     That is to close the last generation's login, to let what is under way on the branch that was left come to its end,
-    and to raise the fences that waited for the move. The pointer has moved, whatever fails here: a failure is a
-    warning, and what is returned is for the next update.
+    to raise the fences that waited for the move, and to take back the claim on another stack's branch that was left.
+    The pointer has moved, whatever fails here: a failure is a warning, and what is returned is for the next update.
     """
-    undone = dict(to_fence)
+    undone = to_fence | (fence_later(claimed) if claimed else {})
     try:
         with _owner(props) as owner:
-            write_mark(owner, props["role"], props["branch"], Mark(props["baseline"], props["deployment"] or None))
+            claim = Claim.of(props["claim"]) if props["claim"] else None
+            mark = Mark(props["baseline"], props["deployment"] or None, claim)
+            write_mark(owner, props["role"], props["branch"], mark)
             for role in props["roles"]:
                 if role != props["role"]:
                     close_login(owner, role)
         if left and not _unreachable(left):
             with _owner(left) as owner:
                 drain(owner, left["roles"])
+        if claimed and not _unreachable(claimed):
+            with _owner(claimed) as owner:
+                drop_claim(owner, claimed["roles"], claimed["branch"])
+        if claimed and claimed["branch"] not in to_fence:
+            del undone[claimed["branch"]]
         for branch, waiting in to_fence.items():
             with _owner(waiting) as owner:
                 raise_fence(owner, existing(owner, waiting["roles"]))
+                drop_claim(owner, waiting["roles"], branch)
             del undone[branch]
             count, was = rows_of(waiting, props), waiting["served_name"]
             pulumi.log.info(f"{props['served_name']} serves. {was} is read-only now; only it holds {count}.")

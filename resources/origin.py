@@ -2,6 +2,10 @@
 
 A branch can't be cloned again, so an edit of its source is refused rather than silently lost (the provider reports
 "updated" and does nothing). Once settled, the other stack is needed no more: a broken dev can't stop production.
+
+It comes before the branch and goes after it. So it is also where an edit is refused that would take the branch away
+from another stack that serves from it, and where a deletion that Neon refused, for which the provider reports success,
+is noticed.
 """
 
 from __future__ import annotations
@@ -12,10 +16,15 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 from resources.app_role import baseline
+from resources.lending import lending_refusal
 from resources.neon_api import Address, Neon
 from resources.postgres import connected
 
-_SOURCE = ("stack", "branch", "at")
+_SOURCE = ("stack", "branch", "at", "kind")
+
+
+class StillThereError(Exception):
+    """Neon kept a branch that was to be deleted."""
 
 
 class OriginProvider(ResourceProvider):
@@ -28,7 +37,8 @@ class OriginProvider(ResourceProvider):
         name = news["name"]
         if _olds:
             if not _edited(_olds, news):
-                return CheckResult(_olds, [])
+                refusal = lending_refusal(_olds, news)
+                return CheckResult(_olds | {"wanted": news["wanted"]}, [CheckFailure("", refusal)] if refusal else [])
             if _exists(_olds):
                 reason = (
                     f"branch {name} is a copy of {_told(_olds)} and can't become one of {_told(news)}: "
@@ -37,6 +47,8 @@ class OriginProvider(ResourceProvider):
                 return CheckResult(news, [CheckFailure("", reason)])
         if news.get("parent"):
             return CheckResult(news, [])
+        if news["kind"] == "adopted":
+            return CheckResult(news, _missing(news))
         stack, branch = news["stack"], news["branch"]
         reason = (
             f"branch {name} is to be a copy of {branch} in stack {stack}, which exports no such branch: "
@@ -56,6 +68,23 @@ class OriginProvider(ResourceProvider):
         """Take the new source of a branch that could not be made from the old one."""
         return UpdateResult(_news | {"fork": _fork(_news)})
 
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Look whether the branch is really gone, if it was to go."""
+        wanted = _props["wanted"]
+        if wanted["fate"] not in ("retired", "temporary"):
+            return
+        with Neon() as neon:
+            branches = neon.branches(_props["project"])
+        found = next((branch for branch in branches if branch["name"] == wanted["name"]), None)
+        if found is None:
+            return
+        copies = ", ".join(sorted(branch["name"] for branch in branches if branch.get("parent_id") == found["id"]))
+        reason = f"since {copies} was cloned from it: drop that first" if copies else "see its console for the reason"
+        raise StillThereError(
+            f"Neon did not delete branch {wanted['name']} ({found['id']}), {reason}. Then delete it in Neon's console, "
+            "where its compute is gone already, and run pulumi up again"
+        )
+
 
 class Origin(Resource, module="environments", name="Origin"):
     """The settled source of one branch."""
@@ -73,13 +102,18 @@ class Origin(Resource, module="environments", name="Origin"):
         at: str,
         parent: pulumi.Input[str | None],
         own: bool,
+        kind: str,
+        lends: bool,
+        wanted: dict[str, Any],
         database: str,
         owner: str,
         opts: pulumi.ResourceOptions,
     ) -> None:
         """Take the source of branch `name`: `parent` is its Neon id, None while it isn't there.
 
-        `own` says that it is of the same environment, whose `database` belongs to `owner`.
+        `own` says that it is of the same environment, whose `database` belongs to `owner`. `kind` is clone, temporary
+        (a clone that expires), empty (one without rows) or adopted. `wanted` is what the branch shall be: name,
+        min_cu, max_cu, suspend, protected, fate. `lends` says that other stacks may serve from it.
         """
         props: dict[str, Any] = {
             "name": name,
@@ -89,8 +123,21 @@ class Origin(Resource, module="environments", name="Origin"):
             "at": at,
             "parent": parent,
         }
+        props |= {"kind": kind, "lends": lends, "wanted": wanted}
         props |= {"own": own, "database": database, "owner": owner, "fork": None}
         super().__init__(OriginProvider(), name, props, opts)
+
+
+def _missing(news: dict[str, Any]) -> list[CheckFailure]:
+    """Return that the branch to adopt isn't there, if so."""
+    name = news["wanted"]["name"]
+    with Neon() as neon:
+        if any(branch["name"] == name for branch in neon.branches(news["project"])):
+            return []
+    told = (
+        f"branch {news['name']} is to be adopted, and the project has none called {name}: correct its key or its name"
+    )
+    return [CheckFailure("", told)]
 
 
 def _edited(olds: dict[str, Any], news: dict[str, Any]) -> bool:
@@ -115,7 +162,8 @@ def _fork(props: dict[str, Any]) -> str:
 
 def _exists(source: dict[str, Any]) -> bool:
     with Neon() as neon:
-        return any(branch["name"] == source["name"] for branch in neon.branches(source["project"]))
+        name = source["wanted"]["name"]
+        return any(branch["name"] == name for branch in neon.branches(source["project"]))
 
 
 def _told(source: dict[str, Any]) -> str:

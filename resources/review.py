@@ -37,6 +37,17 @@ def same_branch_review(news: dict[str, Any]) -> str:
     )
 
 
+def handover_review(olds: dict[str, Any], news: dict[str, Any]) -> str:
+    """Return the review of a pointer that stays on its branch, which another stack owned or another key named."""
+    was, now, facts = olds["served_name"], news["served_name"], news["facts"]
+    return _block(
+        f"{facts['target']} stays on its branch, called {was} until now and {now} from here on",
+        data="no branch is made, left or moved to; it keeps every row",
+        compute=facts["compute"],
+        undo=f"pulumi config set serve {olds['pointer']}, then pulumi up",
+    )
+
+
 def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, again: bool) -> str:
     """Return the review of a move from the branch of `olds` to the one of `news`.
 
@@ -49,13 +60,14 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
         data=_data(news),
         behind=_behind(olds, news, count),
         stays=f"{was} stays as it is, the way back; for the app it becomes read-only",
+        shares=_shares(news),
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
         deploy=_AGAIN if again else facts["build"],
         compute=_compute(olds, news),
         pause="writes pause for about a second before the domain moves, reads go on"
         if first
         else "no pause: the domain moves first, then writes that still reach the old branch are stopped",
-        undo=f"pulumi config set serve {was}, then pulumi up",
+        undo=f"pulumi config set serve {olds['pointer']}, then pulumi up",
     )
 
 
@@ -69,15 +81,29 @@ def is_known(value: Any) -> bool:
 
 def _data(news: dict[str, Any]) -> str:
     now, facts = news["served_name"], news["facts"]
+    if news["claim"]:
+        return f"{now} is the other stack's own branch, with the rows that it holds: nothing is copied"
     if is_known(news["branch"]):
         return f"{now} is there, with the rows that it holds; once cloned from {facts['source']}"
     return f"{now} is made now, as a copy of {facts['source']} {facts['moment'] or 'as of that moment'}"
 
 
+def _shares(news: dict[str, Any]) -> str:
+    """Return what it means that two environments use one branch; empty where they don't."""
+    if not news["claim"]:
+        return ""
+    owner, target = news["served_name"].partition("/")[0], news["facts"]["target"]
+    return f"{owner} and {target} read and write the same rows until {owner} serves a branch of its own"
+
+
 def _compute(olds: dict[str, Any], news: dict[str, Any]) -> str:
     was, now = olds["facts"]["compute"], news["facts"]["compute"]
     kept = "as before" if was == now else f"before: {was}"
-    return f"{now} ({kept}); {olds['served_name']} shrinks and suspends once it doesn't serve"
+    left = olds["served_name"]
+    after = "stays as its own stack has it" if olds["claim"] else "shrinks and suspends once it doesn't serve"
+    if news["claim"]:
+        return f"at least {now}: the other stack has it so, and can't shrink it while it serves here; {left} {after}"
+    return f"{now} ({kept}); {left} {after}"
 
 
 def _behind(olds: dict[str, Any], news: dict[str, Any], count: RowCount) -> str:

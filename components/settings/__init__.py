@@ -1,20 +1,18 @@
 """What a stack file may say: the models, the forms that Pulumi gives values, and errors that name the remedy."""
 
+from components.settings.branch import BranchSettings, ComputeSettings, Source
 from components.settings.errors import Problem, SettingsError
 from components.settings.model import (
     AcceptSettings,
     AppSettings,
-    BranchSettings,
-    ComputeSettings,
     DatabaseSettings,
     HealthSettings,
     ProjectSettings,
     SafetySettings,
     Settings,
-    Source,
 )
-from components.settings.read import read_settings
-from components.settings.strategy import CloneAndPromote, Strategy
+from components.settings.read import left_over, read_settings
+from components.settings.strategy import CloneAndPromote, PointerSwap, StandardMigration, Strategy
 
 __all__ = [
     "AcceptSettings",
@@ -24,12 +22,15 @@ __all__ = [
     "ComputeSettings",
     "DatabaseSettings",
     "HealthSettings",
+    "PointerSwap",
     "Problem",
     "ProjectSettings",
     "SafetySettings",
     "Settings",
     "SettingsError",
     "Source",
+    "StandardMigration",
     "Strategy",
+    "left_over",
     "read_settings",
 ]

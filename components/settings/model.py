@@ -5,19 +5,12 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from components.settings.branch import BranchSettings, ComputeSettings, Source, Strict
 from components.settings.errors import broken
-from components.settings.names import BranchName, Identifier, NeonProjectId, ProjectName, VercelProjectId
-from components.settings.strategy import Strategy
-from components.settings.values import At, ComputeUnits, Suspend
-
-WIDEST_AUTOSCALING = 8
-"""CU between min_cu and max_cu: Neon's limit."""
-
-SMALLEST_CU = 0.25
-DEFAULT_SUSPEND = 300
-"""Seconds; also what a branch that no longer serves suspends after."""
+from components.settings.names import BranchName, GitBranch, Identifier, NeonProjectId, ProjectName, VercelProjectId
+from components.settings.strategy import CloneAndPromote, Strategy
 
 
 def _relative(path: str) -> str:
@@ -41,25 +34,7 @@ def _empty(value: object) -> object:
     return {} if value in (None, "") else value
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Model):
-    """Where a branch comes from or a pointer leads to: a branch of this stack, or of another one."""
-
-    stack: Annotated[str, Field(min_length=1)] | None = None
-    branch: BranchName
-
-
-class BranchSettings(_Model):
-    """One branch that this environment owns. Immutable once made: for another source, add another branch."""
-
-    source: Source | None = Field(default=None, alias="from")
-    at: At | None = None
-
-
-class ProjectSettings(_Model):
+class ProjectSettings(Strict):
     """Either the name under which dev makes both projects, or the ids of the ones to use."""
 
     name: ProjectName | None = None
@@ -77,45 +52,21 @@ class ProjectSettings(_Model):
         return self
 
 
-class ComputeSettings(_Model):
-    """The size of the served branch's compute, in Neon's compute units (1 CU is 1 vCPU and 4 GB)."""
-
-    min_cu: ComputeUnits = SMALLEST_CU
-    max_cu: ComputeUnits | None = None
-    suspend: Suspend = DEFAULT_SUSPEND
-
-    @model_validator(mode="after")
-    def _range(self) -> Self:
-        if self.min_cu > self.largest:
-            raise broken(f"min_cu {self.min_cu:g} is above max_cu {self.largest:g}", "Raise max_cu or lower min_cu")
-        if self.largest - self.min_cu > WIDEST_AUTOSCALING:
-            raise broken(
-                f"{self.min_cu:g} to {self.largest:g} CU is wider than the {WIDEST_AUTOSCALING} CU that Neon allows",
-                "Bring min_cu and max_cu closer together",
-            )
-        return self
-
-    @property
-    def largest(self) -> float:
-        """The upper end of autoscaling; min_cu where none is given."""
-        return self.min_cu if self.max_cu is None else self.max_cu
-
-
-class DatabaseSettings(_Model):
+class DatabaseSettings(Strict):
     """The database that the app uses, and the role that owns it."""
 
     name: Identifier = "neondb"
     owner: Identifier = "neondb_owner"
 
 
-class HealthSettings(_Model):
+class HealthSettings(Strict):
     """What a deployment must answer before and after it gets the domain."""
 
     path: Annotated[str, AfterValidator(_url_path)] = "/health"
     status: Annotated[int, Field(ge=100, le=599)] = 200
 
 
-class AppSettings(_Model):
+class AppSettings(Strict):
     """The app that this environment deploys, and how its health shows.
 
     Either the files of a folder, or, with `redeploy`, what a git-connected project has in production already, built
@@ -133,39 +84,43 @@ class AppSettings(_Model):
         return self
 
 
-class SafetySettings(_Model):
+class SafetySettings(Strict):
     """What a move of the pointer may cost.
 
     `rows_left_behind` is how many rows that visitors wrote may stay on the branch that the pointer leaves. In phase
     `live` the pointer moves only to a restore of the branch that serves. `fence` says whether writes to the branch that
-    is left are stopped before the domain moves (a short write pause, an exact count) or after (no pause).
+    is left are stopped before the domain moves (a short write pause, an exact count) or after (no pause). `protected`
+    sets Neon's own protection on this environment's branches, which a paid plan allows for a few.
     """
 
     phase: Literal["beta", "live"] = "beta"
     rows_left_behind: Annotated[int, Field(ge=0)] = 0
     fence: Literal["before", "after"] = "before"
+    protected: bool = False
 
 
-class AcceptSettings(_Model):
+class AcceptSettings(Strict):
     """Leave that branch although it holds up to that many rows of its own; `any` also where they can't be counted."""
 
     branch: BranchName
     rows: Annotated[int, Field(ge=0)] | Literal["any"]
 
 
-class Settings(_Model):
+class Settings(Strict):
     """One environment: the branches that it owns, and the one that it serves to its Vercel targets.
 
-    `credentials` is the generation of the app's login: add one to rotate it.
+    `git_branch` is the one whose preview deployments use this environment. `credentials` is the generation of the
+    app's login: add one to rotate it.
     """
 
-    target: Literal["production", "development"]
+    target: Literal["production", "preview", "development"]
+    git_branch: GitBranch | None = None
     project: ProjectSettings = ProjectSettings()
     branches: dict[
         BranchName, Annotated[BranchSettings, BeforeValidator(_empty, json_schema_input_type=BranchSettings | None)]
     ]
     serve: Annotated[Source, BeforeValidator(_pointer, json_schema_input_type=BranchName | Source)]
-    strategy: Strategy
+    strategy: Strategy = CloneAndPromote(kind="clone-and-promote")
     compute: ComputeSettings = ComputeSettings()
     database: DatabaseSettings = DatabaseSettings()
     credentials: Annotated[int, Field(ge=1)] = 1

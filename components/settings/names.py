@@ -1,7 +1,8 @@
 """Which names Neon, Vercel and Postgres take, so that a refusal comes before anything is made.
 
 Sources: Neon's API specification (project name up to 64 characters, branch name up to 256), Vercel's project
-name rule (lower case, digits, '.', '_' and '-', up to 100 characters, no '---'), Postgres' identifiers (63 bytes).
+name rule (lower case, digits, '.', '_' and '-', up to 100 characters, no '---'), Postgres' identifiers (63 bytes),
+git-check-ref-format (up to 250 characters here).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _VERCEL_PROJECT_ID = re.compile(r"prj_[A-Za-z0-9]+")
 _VERCEL_NAME = re.compile(r"[a-z0-9._-]{1,100}")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _NEON_PROJECT_LENGTH = 64
+_GIT_BRANCH = re.compile(r"(?!.*(\.\.|//|@\{))[^\s~^:?*\[\\\x00-\x20\x7f/.-][^\s~^:?*\[\\\x00-\x20\x7f]{0,249}")
 
 
 def _branch(name: str) -> str:
@@ -53,6 +55,12 @@ def _vercel_project_id(value: str) -> str:
     return value
 
 
+def _git_branch(value: str) -> str:
+    if not _GIT_BRANCH.fullmatch(value) or value.endswith(("/", ".", ".lock")):
+        raise broken("that is no name of a git branch", "Write it as git shows it, for example feature-x")
+    return value
+
+
 def _identifier(value: str) -> str:
     if not _IDENTIFIER.fullmatch(value):
         raise broken(
@@ -66,4 +74,5 @@ BranchName = Annotated[str, AfterValidator(_branch)]
 ProjectName = Annotated[str, AfterValidator(_project)]
 NeonProjectId = Annotated[str, AfterValidator(_neon_project_id)]
 VercelProjectId = Annotated[str, AfterValidator(_vercel_project_id)]
+GitBranch = Annotated[str, AfterValidator(_git_branch)]
 Identifier = Annotated[str, AfterValidator(_identifier)]

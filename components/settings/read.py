@@ -11,6 +11,8 @@ from pydantic_core import ErrorDetails
 
 from components.settings.errors import Problem, SettingsError, split
 from components.settings.model import Settings
+from components.settings.strategy import KINDS
+from components.settings.strategy import left_over as strategy_left_over
 
 NAMESPACE = "environments"
 _LONGEST_VALUE = 60
@@ -25,6 +27,11 @@ def read_settings(config: Mapping[str, str], stack: str) -> Settings:
         return Settings.model_validate({key: _value(text) for key, text in config.items()})
     except ValidationError as error:
         raise SettingsError(_problems(error), stack) from None
+
+
+def left_over(config: Mapping[str, str]) -> list[str]:
+    """Return the keys of the strategy that belong to another one: they mean nothing."""
+    return strategy_left_over(_value(config.get("strategy", "")))
 
 
 def _value(text: str) -> Any:
@@ -47,19 +54,25 @@ def _problems(error: ValidationError) -> list[Problem]:
 
 def _problem(details: ErrorDetails) -> Problem:
     location = [str(part) for part in details["loc"] if part != "[key]"]
+    if location[:1] == ["strategy"]:  # pydantic names the kind as well
+        location = [part for part in location if part not in KINDS]
     path = f"{NAMESPACE}:{'.'.join(location)}"
     context = details.get("ctx", {})
     match details["type"]:
         case "rule":
             rule, remedy = split(details["msg"])
         case "extra_forbidden":
-            rule, remedy = "there is no such setting", f"Remove it, or use one of: {_known(location)}"
+            rule, remedy = "there is no such setting", f"Remove it, or use one of: {_known(details, location)}"
             return Problem(path, "", rule, remedy)
         case "missing":
             return Problem(path, "", "it is needed and missing", f"Add {path} to the stack file")
-        case "literal_error" | "union_tag_invalid" | "enum":
-            allowed = context.get("expected") or context.get("expected_tags")
-            rule, remedy = f"it must be {allowed}", "Choose that"
+        case "literal_error" | "enum":
+            rule, remedy = f"it must be {context.get('expected')}", "Choose that"
+        case "union_tag_invalid":
+            rule = f"it must be one of {context['expected_tags']}"
+            return Problem(f"{path}.kind", _shown(context["tag"]), rule, "Choose that")
+        case "union_tag_not_found":
+            return Problem(f"{path}.kind", "", "it is needed and missing", f"Write one of: {', '.join(KINDS)}")
         case "model_type" | "dict_type" | "model_attributes_type":
             rule, remedy = "it must be an object with keys", "Write its keys below it, indented"
         case _:
@@ -67,11 +80,14 @@ def _problem(details: ErrorDetails) -> Problem:
     return Problem(path, _shown(details["input"]), rule, remedy)
 
 
-def _known(location: list[str]) -> str:
+def _known(details: ErrorDetails, location: list[str]) -> str:
     """List the keys that stand beside the one at `location`, by walking the models' annotations."""
     annotation: Any = Settings
-    for part in location[:-1]:
-        annotation = _inner(annotation, part)
+    if location[:1] == ["strategy"]:
+        annotation = KINDS[str(details["loc"][1])]
+    else:
+        for part in location[:-1]:
+            annotation = _inner(annotation, part)
     fields = annotation.model_fields
     return ", ".join(field.alias or name for name, field in fields.items())
 

@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from components.settings.errors import broken
 
 
-class CloneAndPromote(BaseModel):
-    """Blue/green: production moves to a new branch cloned from dev; the old branch stays as the way back."""
+def _folder(path: str) -> str:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or not path:
+        raise broken(
+            "the folder of migrations lies inside the project", "Write it relative to Pulumi.yaml, as app/drizzle"
+        )
+    return path
 
+
+class _Kind(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CloneAndPromote(_Kind):
+    """Blue/green: production moves to a new branch cloned from dev; the old branch stays as the way back."""
 
     kind: Literal["clone-and-promote"]
 
 
-Strategy = CloneAndPromote
+class PointerSwap(_Kind):
+    """Production points to dev's own branch: nothing is copied."""
+
+    kind: Literal["pointer-swap"]
+
+
+class StandardMigration(_Kind):
+    """The pointer stays; the schema changes by the migrations in a folder."""
+
+    kind: Literal["standard-migration"]
+    migrations: Annotated[str, AfterValidator(_folder)] = "app/drizzle"
+
+
+KINDS: dict[str, type[_Kind]] = {
+    get_args(model.model_fields["kind"].annotation)[0]: model
+    for model in (CloneAndPromote, PointerSwap, StandardMigration)
+}
+
+
+def left_over(strategy: Any) -> list[str]:
+    """Return the keys of `strategy`, as it is written, that belong to another kind.
+
+    `pulumi config set --path strategy.kind pointer-swap` leaves them behind: they mean nothing and break nothing.
+    """
+    model = KINDS.get(strategy.get("kind", "")) if isinstance(strategy, Mapping) else None
+    if model is None:
+        return []
+    known = {key for other in KINDS.values() for key in other.model_fields}
+    return sorted(key for key in strategy if key in known and key not in model.model_fields)
+
+
+def _without_left_over(strategy: Any) -> Any:
+    left = left_over(strategy)
+    return {key: value for key, value in strategy.items() if key not in left} if left else strategy
+
+
+Strategy = Annotated[
+    Annotated[CloneAndPromote | PointerSwap | StandardMigration, Field(discriminator="kind")],
+    BeforeValidator(_without_left_over),
+]

@@ -24,6 +24,8 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 SHORTEST_SUSPEND = 60
 LONGEST_SUSPEND = 604_800
 NEVER = -1
+_LONGEST_LIFE = 30 * 86_400
+"""Seconds: Neon takes an expiry of up to 30 days."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ def _suspend(value: Any) -> int:
     return seconds
 
 
+def _lifetime(value: Any) -> int:
+    match = _DURATION.fullmatch(str(value))
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not _SECONDS["m"] <= seconds <= _LONGEST_LIFE:
+        raise broken("a temporary branch lives for 1 minute to 30 days", "Write 12h or 7d")
+    return seconds
+
+
 def _point_in_time(value: Any) -> PointInTime:
     if isinstance(value, PointInTime):
         return value
@@ -89,6 +99,11 @@ Suspend = Annotated[
     int,
     BeforeValidator(_suspend),
     WithJsonSchema({"anyOf": [{"const": "never"}, {"type": ["integer", "string"], "examples": [300, "5m", "1h"]}]}),
+]
+Lifetime = Annotated[
+    int,
+    BeforeValidator(_lifetime),
+    WithJsonSchema({"anyOf": [{"type": ["integer", "string"], "examples": ["12h", "7d"]}]}),
 ]
 At = Annotated[
     PointInTime,

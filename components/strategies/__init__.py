@@ -1,15 +1,44 @@
-"""How the pointer may move: one function per strategy, chosen by the settings."""
+"""How the pointer may move: each strategy says where to, and what of a stack file it can't take.
+
+What can be told from the stack file alone is refused here. What depends on where the pointer is now is refused at the
+cutover (resources/departure.py): a move that the strategy doesn't allow, a live environment, rows left behind.
+"""
 
 from __future__ import annotations
 
-from components.settings import CloneAndPromote, Problem, Settings
-from components.strategies.clone_and_promote import clone_and_promote
+from typing import TYPE_CHECKING, assert_never
 
-__all__ = ["pointer_problems"]
+from components.settings import CloneAndPromote, PointerSwap, Problem, Settings, StandardMigration, Strategy
+from components.strategies import clone_and_promote, pointer_swap, standard_migration
+
+if TYPE_CHECKING:
+    from components.topology import Moves
+
+__all__ = ["allowed_moves", "pointer_problems"]
+
+
+def allowed_moves(strategy: Strategy) -> Moves:
+    """Return where `strategy` lets the pointer move. Wherever it is, it may stay."""
+    match strategy:
+        case CloneAndPromote():
+            return clone_and_promote.MOVES
+        case PointerSwap():
+            return pointer_swap.MOVES
+        case StandardMigration():
+            return standard_migration.MOVES
+        case _:
+            assert_never(strategy)
 
 
 def pointer_problems(settings: Settings, stack: str) -> list[Problem]:
-    """Return why the settings' strategy doesn't let the pointer lead where `serve` says."""
-    match settings.strategy:
-        case CloneAndPromote():
-            return clone_and_promote(settings, stack)
+    """Return why `serve` can't be what it is, or not under this strategy."""
+    serve, known = settings.serve, ", ".join(settings.branches) or "none yet"
+    if serve.stack in (None, stack):
+        if serve.branch in settings.branches:
+            return []
+        rule, remedy = f"{stack} has no such branch", f"Add it under branches, or serve one of: {known}"
+        return [Problem("environments:serve", repr(serve.branch), rule, remedy)]
+    if settings.target == "development":
+        rule, remedy = "development serves a branch of this stack's own", f"Serve one of: {known}"
+        return [Problem("environments:serve", f"{serve.branch!r} of stack {serve.stack!r}", rule, remedy)]
+    return []

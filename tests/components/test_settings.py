@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from components.plan import plan
-from components.settings import Settings, SettingsError, read_settings, schema
+from components.settings import Settings, SettingsError, left_over, read_settings, schema
 from components.settings.values import PointInTime
 from components.topology import StackExports
+from tests.components.wrong_settings import FROM_DEV, WRONG
 
 ROOT = Path(__file__).parents[2]
 DEV = {"dev": StackExports("late-frost-12345678", "prj_1", {"dev": "br-dev"})}
-FROM_DEV = {"from": {"stack": "dev", "branch": "dev"}}
 
 
 def stack_file(stack: str, **edits: Any) -> dict[str, str]:
@@ -36,142 +36,6 @@ def settle(stack: str, exports: dict[str, StackExports] | None = None, **edits: 
     settings = read_settings(stack_file(stack, **edits), stack)
     plan(settings, stack, DEV if exports is None else exports, "digest" if settings.app else None)
     return settings
-
-
-WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
-    (
-        "an unknown key",
-        {"serves": "prod-v1"},
-        ["environments:serves", "no such setting", "target, project, branches, serve"],
-    ),
-    (
-        "an unknown key further down",
-        {"compute": {"min_cpu": 1}},
-        ["environments:compute.min_cpu", "no such setting", "min_cu, max_cu, suspend"],
-    ),
-    (
-        "an unknown strategy",
-        {"strategy": {"kind": "big-bang"}},
-        ["environments:strategy.kind", "'big-bang'", "must be", "clone-and-promote"],
-    ),
-    (
-        "no strategy",
-        {"strategy": None},
-        ["environments:strategy", "needed and missing", "Add environments:strategy"],
-    ),
-    ("an unknown target", {"target": "live"}, ["environments:target", "'live'", "'production' or 'development'"]),
-    (
-        "serve names no branch",
-        {"serve": "prod-v9"},
-        ["environments:serve", "'prod-v9'", "no such branch", "serve one of: prod-v1"],
-    ),
-    (
-        "serve leads to another stack",
-        {"serve": {"stack": "dev", "branch": "dev"}},
-        ["environments:serve", "'dev' of stack 'dev'", "this stack's own", "Clone it under branches"],
-    ),
-    (
-        "a branch cloned from itself",
-        {"branches": {"prod-v1": {"from": {"branch": "prod-v1"}}}},
-        ["environments:branches.prod-v1.from", "'prod-v1'", "from itself", "Name another branch"],
-    ),
-    (
-        "branches cloned in a circle",
-        {"branches": {"prod-v1": FROM_DEV, "a": {"from": {"branch": "b"}}, "b": {"from": {"branch": "a"}}}},
-        ["environments:branches.a.from", "'b'", "a -> b -> a", "circle", "Break it"],
-    ),
-    (
-        "a branch of an unknown branch",
-        {"branches": {"prod-v1": FROM_DEV, "x": {"from": {"branch": "nowhere"}}}},
-        ["environments:branches.x.from", "'nowhere'", "no such branch", "prod-v1"],
-    ),
-    (
-        "a production branch from nowhere",
-        {"branches": {"prod-v1": {}}},
-        ["environments:branches.prod-v1.from", "cloned from", "Add from: {stack: dev, branch: dev}"],
-    ),
-    (
-        "min above max",
-        {"compute": {"min_cu": 4, "max_cu": 2}},
-        ["environments:compute", "min_cu 4 is above max_cu 2", "Raise max_cu or lower min_cu"],
-    ),
-    (
-        "a size that Neon doesn't sell",
-        {"compute": {"min_cu": 0.75}},
-        ["environments:compute.min_cu", "0.75", "0.25, 0.5 and whole numbers", "Choose one of these"],
-    ),
-    (
-        "a size that is no number",
-        {"compute": {"min_cu": "big"}},
-        ["environments:compute.min_cu", "'big'", "0.25, 0.5", "Choose one of these"],
-    ),
-    (
-        "autoscaling that is too wide",
-        {"compute": {"min_cu": 1, "max_cu": 16}},
-        ["environments:compute", "1 to 16 CU", "8 CU", "closer together"],
-    ),
-    (
-        "a compute that suspends too soon",
-        {"compute": {"suspend": 5}},
-        ["environments:compute.suspend", "'5'", "60 seconds to 7 days", "Write never"],
-    ),
-    (
-        "a branch name that Neon refuses",
-        {"branches": {"prod v1!": FROM_DEV}, "serve": "prod-v1"},
-        ["environments:branches.prod v1!", "'prod v1!'", "letters, digits", "Rename it"],
-    ),
-    (
-        "a project name that Vercel refuses",
-        {"project": {"name": "My Shop"}},
-        ["environments:project.name", "'My Shop'", "lower-case letters", "Choose such a name"],
-    ),
-    (
-        "a project name that Neon refuses",
-        {"project": {"name": "a" * 65}},
-        ["environments:project.name", "64 characters", "Choose a shorter name"],
-    ),
-    (
-        "a Neon project id that is none",
-        {"project": {"neon": "shop", "vercel": "prj_abc"}},
-        ["environments:project.neon", "'shop'", "late-frost-12345678", "Copy it"],
-    ),
-    (
-        "half an adoption",
-        {"project": {"neon": "late-frost-12345678"}},
-        ["environments:project", "belong together", "Give both ids"],
-    ),
-    (
-        "a point in time without a zone",
-        {"branches": {"prod-v1": {**FROM_DEV, "at": "2026-11-01 12:00"}}},
-        ["environments:branches.prod-v1.at", "'2026-11-01 12:00'", "with its zone", "2026-11-01T12:00:00Z"],
-    ),
-    (
-        "an object that is none",
-        {"compute": "large"},
-        ["environments:compute", "'large'", "object with keys", "indented"],
-    ),
-    (
-        "an app outside the project",
-        {"app": {"path": "../shop"}},
-        ["environments:app.path", "'../shop'", "inside the project", "relative to Pulumi.yaml"],
-    ),
-    (
-        "a health check that is no path",
-        {"app": {"health": {"path": "health"}}},
-        ["environments:app.health.path", "'health'", "starts with '/'", "/health"],
-    ),
-    ("production without an app", {"app": None}, ["environments:app", "deploys an app", "Add app: {path: app}"]),
-    (
-        "a role name that Postgres would have to quote",
-        {"database": {"owner": "Owner"}},
-        ["environments:database.owner", "'Owner'", "lower-case letters", "Choose such a name"],
-    ),
-    (
-        "a source without a branch",
-        {"branches": {"prod-v1": {"from": {"stack": "dev"}}}},
-        ["environments:branches.prod-v1.from.branch", "needed and missing", "Add"],
-    ),
-]
 
 
 @pytest.mark.parametrize(("edits", "told"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
@@ -197,6 +61,31 @@ def test_a_missing_dev_is_told_with_both_ways_out() -> None:
 
 def test_pinned_projects_need_no_dev() -> None:
     settle("prod", exports={}, project={"neon": "late-frost-12345678", "vercel": "prj_abc"})
+
+
+def test_a_key_that_another_strategy_left_behind_is_told_and_harmless() -> None:
+    file = stack_file("prod", strategy={"kind": "pointer-swap", "migrations": "app/drizzle"})
+    assert left_over(file) == ["migrations"]
+    assert read_settings(file, "prod").strategy.kind == "pointer-swap"
+
+
+def test_development_serves_a_branch_of_its_own() -> None:
+    with pytest.raises(SettingsError, match=r"serve is 'prod-v1' of stack 'prod'.*of this stack's own"):
+        settle("dev", serve={"stack": "prod", "branch": "prod-v1"})
+
+
+def test_a_preview_environment_takes_five_lines() -> None:
+    written = {
+        "target": "preview",
+        "git_branch": "feature/basket",
+        "branches": json.dumps({"pr-7": {**FROM_DEV, "expires": "7d"}}),
+        "serve": "pr-7",
+    }
+    topology = plan(read_settings(written, "pr-7"), "pr-7", DEV, None)
+    assert topology.vercel_targets == ("preview",)
+    assert topology.git_branch == "feature/basket"
+    assert topology.disposable
+    assert topology.branches[0].lifetime == 7 * 86_400
 
 
 def test_development_has_no_deployment_of_its_own() -> None:

@@ -1,0 +1,143 @@
+"""Pointer Swap from end to end: production on dev's own branch, and what dev may no longer do to it."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import pytest
+
+from localcloud.program import CommandError
+from tests.e2e.conftest import World
+
+pytestmark = pytest.mark.e2e
+
+AS_PRODUCTION = {"min_cu": 1, "max_cu": 4, "suspend": "never"}
+DEVS = {"stack": "dev", "branch": "dev"}
+
+
+def refused(world: World, stack: str, command: str = "preview") -> str:
+    """Run pulumi, which must fail, and return what it said in one line."""
+    with pytest.raises(CommandError) as error:
+        world.pulumi(command, "-s", stack, *(["--yes", "--skip-preview"] if command == "up" else []))
+    return " ".join(str(error.value).split())
+
+
+def devs_id(world: World) -> str:
+    return str(world.outputs("dev")["branches"]["dev"])
+
+
+def served_id(world: World) -> str:
+    return str(world.health(world.outputs("prod")["domain"])["branch"])
+
+
+def test_clone_and_promote_does_not_point_to_another_stacks_branch(world: World) -> None:
+    world.edit("prod", serve=DEVS)
+    assert "clone it under branches and serve the clone, or pulumi config set --path strategy.kind" in refused(
+        world, "prod"
+    )
+
+
+def test_a_branch_that_is_too_small_for_production_is_refused_with_the_edit_that_mends_it(world: World) -> None:
+    world.edit("prod", strategy={"kind": "pointer-swap"})
+    said = refused(world, "prod")
+    assert "can't carry prod: min_cu 0.25, needed at least 1; max_cu 1, needed at least 4; suspend 300 s" in said
+    assert "In Pulumi.dev.yaml write dev: {compute: {min_cu: 1, max_cu: 4, suspend: never}} under branches" in said
+    assert "Traceback" not in said
+
+
+def test_production_moves_to_devs_branch_and_nothing_of_devs_is_touched(world: World) -> None:
+    world.edit("dev", branches={"dev": {"compute": AS_PRODUCTION}})
+    world.up("dev")
+    owner, app = world.owner_url("dev", "dev"), world.app_url("dev", "dev")
+    preview = world.preview("prod")
+    assert "production moves from prod-v1 to dev/dev (Pointer Swap)" in preview
+    assert "nothing is copied" in " ".join(preview.split())
+    assert re.search(r"neon:index:\w+ +\S+ +(create|replace|delete)", preview) is None
+
+    world.up("prod")
+    assert served_id(world) == devs_id(world)
+    assert world.outputs("prod")["served"]["branch"] == "dev/dev"
+    assert world.owner_url("dev", "dev") == owner, "dev's owner keeps its password"
+    for url in (owner, app):
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT 1").fetchone()
+    roles = world.sql(
+        "dev", "dev", "SELECT rolname FROM pg_roles WHERE rolname LIKE 'app_%' AND rolcanlogin ORDER BY 1"
+    )
+    assert roles == [("app_dev_1",), ("app_prod_1",)], "production has a role of its own there"
+    before = world.orders("dev", "dev")
+    assert world.post("/orders", world.outputs("prod")["domain"]) == 201
+    assert world.orders("dev", "dev") == before + 1
+    world.up("prod", "--expect-no-changes")
+
+
+def test_dev_can_not_shrink_retire_or_replace_what_production_points_to(world: World) -> None:
+    world.edit("dev", branches={"dev": {}})
+    for command in ("preview", "up"):
+        said = refused(world, "dev", command)
+        assert "prod serves from dev, and this would leave it with min_cu 0.25, needed at least 1" in said
+    world.edit("dev", branches={"dev": {"compute": AS_PRODUCTION}, "dev-2": {"from": {"branch": "dev"}}}, serve="dev-2")
+    world.up("dev")
+    assert served_id(world) == devs_id(world)
+    world.preview("prod", "--expect-no-changes")
+    assert world.serving()["ok"]
+
+    branches = world.setting("dev", "branches")
+    world.edit("dev", branches=branches | {"dev": {"compute": AS_PRODUCTION, "retire": True}})
+    assert "dev-2 was cloned from dev" in refused(world, "dev")
+    world.edit("dev", branches=branches)
+
+
+def test_dev_rotates_its_own_login_and_production_keeps_its_own(world: World) -> None:
+    world.edit("dev", credentials=2)
+    world.up("dev")
+    assert world.post("/orders", world.outputs("prod")["domain"]) == 201
+    world.preview("prod", "--expect-no-changes")
+
+
+def test_the_branch_takes_its_production_name_in_place_and_does_not_lose_it_again(world: World) -> None:
+    branches, id_ = world.setting("dev", "branches"), devs_id(world)
+    renamed = branches | {"dev": {"compute": AS_PRODUCTION, "name": "prod-v2"}}
+    world.edit("dev", branches=renamed)
+    world.up("dev")
+    assert devs_id(world) == id_
+    world.preview("prod", "--expect-no-changes")
+    world.edit("dev", branches=branches)
+    assert "prod serves from dev, so that it can't be renamed to dev" in refused(world, "dev")
+    world.edit("dev", branches=renamed)
+
+
+def test_the_way_back_builds_nothing_and_counts_what_visitors_wrote(world: World) -> None:
+    world.edit("prod", serve="prod-v1")
+    said = refused(world, "prod")
+    assert "were written to dev/dev since it began and would be left behind on it" in said
+    rows = int(re.search(r'"rows": (\d+)', said)[1])  # type: ignore[index]
+    world.edit("prod", accept={"branch": "dev/dev", "rows": rows})
+    built = deployments(world)
+    assert 'pulumi config set serve \'{"stack": "dev", "branch": "dev"}\'' in " ".join(world.preview("prod").split())
+    world.up("prod")
+    assert world.serving()["branch"] == "prod-v1"
+
+    world.edit("prod", serve=DEVS)
+    world.up("prod")
+    assert served_id(world) == devs_id(world)
+    world.edit("prod", serve="prod-v1")
+    world.up("prod")
+    assert world.serving()["branch"] == "prod-v1"
+    assert deployments(world) == built, "forth and back, nothing is built"
+
+
+def test_a_branch_that_serves_nobody_is_its_own_stacks_again(world: World) -> None:
+    world.edit("dev", branches={"dev": {"name": "anything"}, "dev-2": {"from": {"branch": "dev"}}})
+    world.up("dev")
+    with psycopg.connect(world.owner_url("dev", "dev")) as connection:
+        told = connection.execute("SELECT shobj_description('app_prod_1'::regrole, 'pg_authid')").fetchone()
+    assert told
+    assert "serves" not in told[0]
+
+
+def deployments(world: World) -> int:
+    """Count the deployments that production remembers."""
+    resources = world.state("prod")["deployment"]["resources"]
+    return len(next(found["outputs"]["built"] for found in resources if found["type"].endswith(":Deployment")))

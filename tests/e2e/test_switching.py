@@ -1,0 +1,81 @@
+"""Switching strategies on a live environment: every ordered pair, wherever the pointer is."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import World
+
+pytestmark = pytest.mark.e2e
+
+AS_PRODUCTION = {"min_cu": 1, "max_cu": 4, "suspend": "never"}
+DEVS = {"stack": "dev", "branch": "dev"}
+STRATEGIES = {
+    "clone-and-promote": {"kind": "clone-and-promote"},
+    "pointer-swap": {"kind": "pointer-swap"},
+    "standard-migration": {"kind": "standard-migration", "migrations": "app/drizzle"},
+}
+POINTERS = {"own": "prod-v2", "devs": DEVS}
+
+
+@pytest.fixture(scope="module")
+def switching(world: World) -> World:
+    """Production that has served prod-v1 and prod-v2, and a dev that is large enough to be pointed to."""
+    world.edit("dev", branches={"dev": {"compute": AS_PRODUCTION}})
+    world.up("dev")
+    world.promote("prod-v2")
+    return world
+
+
+@pytest.mark.parametrize("pointer", POINTERS)
+@pytest.mark.parametrize(("before", "after"), list(itertools.permutations(STRATEGIES, 2)))
+def test_a_switch_of_strategy_moves_replaces_and_deletes_nothing(
+    switching: World, before: str, after: str, pointer: str
+) -> None:
+    world = switching
+    serve(world, pointer)
+    world.edit("prod", strategy=STRATEGIES[before])
+    world.up("prod")
+    data, resources = served_data(world), ids(world)
+
+    world.edit("prod", strategy=STRATEGIES[after])
+    steps = json.loads(world.pulumi("preview", "-s", "prod", "--json"))["changeSummary"]
+    assert set(steps) <= {"same", "update"}, steps
+    world.up("prod")
+
+    assert served_data(world) == data
+    assert ids(world) == resources
+    assert world.serving()["ok"]
+
+
+def test_a_key_that_another_strategy_left_behind_is_a_warning(switching: World) -> None:
+    switching.edit("prod", strategy={"kind": "clone-and-promote", "migrations": "app/drizzle"})
+    said = switching.preview("prod")
+    assert "strategy.migrations: means nothing under clone-and-promote" in said
+    assert "warning" in said
+
+
+def serve(world: World, pointer: str) -> None:
+    """Have production point there, by the strategy that may."""
+    if world.setting("prod", "serve") != POINTERS[pointer]:
+        left = {"own": "dev/dev", "devs": "prod-v2"}[pointer]
+        edit: dict[str, Any] = {"serve": POINTERS[pointer], "accept": {"branch": left, "rows": "any"}}
+        world.edit("prod", strategy={"kind": "pointer-swap"}, **edit)
+        world.up("prod")
+        world.edit("prod", accept=None)
+
+
+def served_data(world: World) -> tuple[Any, ...]:
+    """Return which branch answers at production's domain, by which deployment, with which rows."""
+    health = world.health(world.outputs("prod")["domain"])
+    return health["branch"], health["rows"], world.serving_deployment()
+
+
+def ids(world: World) -> dict[str, str]:
+    """Return the id of everything in Neon and Vercel that production's stack holds."""
+    resources = world.state("prod")["deployment"]["resources"]
+    return {found["urn"]: found["id"] for found in resources if found["type"].startswith(("neon:", "vercel:"))}
