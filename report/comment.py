@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections import Counter
@@ -137,11 +138,18 @@ def _undo(preview: Preview, heard: Told) -> str:
     was, now = preview.serving, preview.wanted
     if heard.review is None or heard.refusals or not was or not now or was == now:
         return ""
-    lines = [f" # Pulumi.{preview.stack}.yaml", f"-  environments:serve: {now}", f"+  environments:serve: {was}"]
+    old, new = (_served(preview, name) for name in (was, now))
+    lines = [f" # Pulumi.{preview.stack}.yaml", f"-  environments:serve: {new}", f"+  environments:serve: {old}"]
     stack = f"-s {shlex.quote(preview.stack)}"
-    by_hand = prose(f"pulumi config set serve {shlex.quote(was)} {stack}, then pulumi up {stack}")
+    by_hand = prose(f"pulumi config set serve {shlex.quote(_served(preview, was))} {stack}, then pulumi up {stack}")
     edit = block("\n".join(" ".join(line.splitlines()) for line in lines), "diff")
     return _section("The edit that undoes it", edit, f"Or by hand: {by_hand}")
+
+
+def _served(preview: Preview, name: str) -> str:
+    """Return what `serve` is in the stack file for the pointer to lead to `name`: YAML that is JSON as well."""
+    source = preview.guests.get(name)
+    return json.dumps({"stack": source.stack, "branch": source.name}) if source else name
 
 
 def _compute(preview: Preview) -> str:

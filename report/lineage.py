@@ -20,7 +20,7 @@ _CLASSES = """    classDef new stroke-dasharray: 6 4
 
 def lineage(preview: Preview, *, refused: bool) -> str:
     """Return the graph, or nothing where the settings tell of no branch that could be served."""
-    if preview.wanted not in preview.branches:
+    if preview.wanted not in preview.branches and preview.wanted not in preview.guests:
         return ""
     shown = _shown(preview)
     ids = {name: f"b{index}" for index, name in enumerate(shown)}
@@ -37,6 +37,11 @@ def lineage(preview: Preview, *, refused: bool) -> str:
             sources[source] = f"s{len(sources)}"
             lines.append(f"    {sources[source]}{_other(source)}")
         lines.append(f"    {sources[source]} --> {ids[name]}")
+    for name, source in preview.guests.items():
+        if source not in sources:
+            sources[source] = f"s{len(sources)}"
+            lines.append(f"    {sources[source]}{_other(source)}")
+        ids[name] = sources[source]
     if left_out := len(set(preview.branches) | set(preview.existing)) - len(shown):
         lines.append(f"    more[{_label(f'and {left_out} more')}]:::other")
     lines += [

@@ -17,7 +17,7 @@ _STACK = "pulumi:pulumi:Stack"
 _ENDPOINT = "neon:index/endpoint:Endpoint"
 _PROPERTY = re.compile(r"[A-Za-z0-9_.\[\]]{1,80}")
 _OPERATION = re.compile(r"[a-z-]{1,40}")
-_TARGETS = ("production", "development")
+_TARGETS = ("production", "preview", "development")
 
 
 class PreviewError(Exception):
@@ -56,11 +56,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Preview:
-    """One preview; `branches` are the settings', `existing` and `serving` what the stack's last outputs say."""
+    """One preview; `branches` are the settings', `existing` and `serving` what the stack's last outputs say.
+
+    What `wanted` and `serving` name is a branch of this stack, or another stack's, as `stack/branch`. A branch that is
+    adopted has no source.
+    """
 
     stack: str
     target: str
-    branches: Mapping[str, Source]
+    branches: Mapping[str, Source | None]
     wanted: str
     existing: tuple[str, ...]
     serving: str
@@ -68,6 +72,12 @@ class Preview:
     steps: tuple[Step, ...]
     said: tuple[str, ...]
     errors: tuple[str, ...]
+
+    @property
+    def guests(self) -> dict[str, Source]:
+        """The branches of other stacks that the pointer leads to, before and after, by their names here."""
+        names = [name for name in (self.serving, self.wanted) if "/" in name and name not in self.branches]
+        return {name: Source(*name.split("/", 1)) for name in names if name not in self.existing}
 
     @property
     def changes(self) -> list[Step]:
@@ -155,8 +165,11 @@ def _parsed(value: Any) -> Any:
     return value
 
 
-def _branches(setting: Any, own: str) -> dict[str, Source]:
-    return {name: _source(_dict(branch).get("from"), own) for name, branch in _dict(setting).items()}
+def _branches(setting: Any, own: str) -> dict[str, Source | None]:
+    return {
+        name: None if _dict(branch).get("adopt") else _source(_dict(branch).get("from"), own)
+        for name, branch in _dict(setting).items()
+    }
 
 
 def _source(source: Any, own: str) -> Source:
@@ -165,11 +178,11 @@ def _source(source: Any, own: str) -> Source:
 
 
 def _wanted(serve: Any, own: str) -> str:
-    """Return the branch of this stack that the settings serve; empty where it is another stack's."""
+    """Return the branch that the settings serve, by its name here; empty where that can't be read."""
     if isinstance(serve, str):
         return "" if serve == "[secret]" else serve
     source = _source(serve, own)
-    return "" if source.stack else source.name or ""
+    return f"{source.stack}/{source.name}" if source.stack and source.name else source.name or ""
 
 
 def _diagnostics(found: list[dict[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -57,16 +57,17 @@ class OriginProvider(ResourceProvider):
         return CheckResult(news, [CheckFailure("", reason)])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Only an edit that `check` let pass is a change: one made before the branch was."""
-        return DiffResult(changes=_edited(_olds, _news))
+        """Tell of another source, which `check` lets pass before the branch is made, and of what `delete` must know."""
+        kept = all(_olds["wanted"][key] == _news["wanted"][key] for key in ("name", "fate"))
+        return DiffResult(changes=_edited(_olds, _news) or not kept)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Keep the source as it was given, and the fork if it is a branch of the same environment."""
         return CreateResult(props["name"], props | {"fork": _fork(props)})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Take the new source of a branch that could not be made from the old one."""
-        return UpdateResult(_news | {"fork": _fork(_news)})
+        """Take the new source of a branch that could not be made from the old one, or the new name or fate."""
+        return UpdateResult(_news | {"fork": _fork(_news) if _edited(_olds, _news) else _olds["fork"]})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Look whether the branch is really gone, if it was to go."""

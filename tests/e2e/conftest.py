@@ -17,7 +17,10 @@ from localcloud.cloud import ROOT, Cloud
 from localcloud.program import Program
 from localcloud.workspace import make_workspace
 
-FROM_DEV = {"from": {"stack": "dev", "branch": "dev"}}
+DEVS = {"stack": "dev", "branch": "dev"}
+FROM_DEV = {"from": DEVS}
+AS_PRODUCTION = {"min_cu": 1, "max_cu": 4, "suspend": "never"}
+"""The compute that Pulumi.prod.yaml asks for."""
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,9 @@ import psycopg
 import pytest
 
 from localcloud.program import CommandError
-from tests.e2e.conftest import World
+from tests.e2e.conftest import AS_PRODUCTION, DEVS, World
 
 pytestmark = pytest.mark.e2e
-
-AS_PRODUCTION = {"min_cu": 1, "max_cu": 4, "suspend": "never"}
-DEVS = {"stack": "dev", "branch": "dev"}
 
 
 def refused(world: World, stack: str, command: str = "preview") -> str:

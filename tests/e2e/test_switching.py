@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import World
+from tests.e2e.conftest import AS_PRODUCTION, DEVS, World
 
 pytestmark = pytest.mark.e2e
 
-AS_PRODUCTION = {"min_cu": 1, "max_cu": 4, "suspend": "never"}
-DEVS = {"stack": "dev", "branch": "dev"}
 STRATEGIES = {
     "clone-and-promote": {"kind": "clone-and-promote"},
     "pointer-swap": {"kind": "pointer-swap"},

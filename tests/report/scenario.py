@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.e2e.conftest import FROM_DEV, World
+from tests.e2e.conftest import AS_PRODUCTION, DEVS, FROM_DEV, World
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ def previews(world: World) -> Iterator[Recorded]:
     yield record(world, "nothing-to-do")
     yield record(world, "refused-token", env={"NEON_API_KEY": ""})
     yield from _promotion(world)
+    yield from _swap(world)
     yield from _rollback(world)
     program = world.folder / "__main__.py"
     program.write_text(program.read_text() + '\nraise ValueError("postgresql://owner:made-up-word@host/db is off")\n')
@@ -48,6 +49,29 @@ def _promotion(world: World) -> Iterator[Recorded]:
     world.edit("prod", accept={"branch": "prod-v1", "rows": 2})
     yield record(world, "promotion-accepted")
     world.up("prod")
+
+
+def _swap(world: World) -> Iterator[Recorded]:
+    first = world.setting("prod", "branches")
+    world.edit("prod", serve=DEVS)
+    yield record(world, "refused-swap")
+    world.edit("prod", strategy={"kind": "pointer-swap"})
+    yield record(world, "refused-small")
+    world.edit("dev", branches={"dev": {"compute": AS_PRODUCTION}})
+    world.up("dev")
+    yield record(world, "swap")
+    world.up("prod")
+    world.edit("dev", branches={"dev": {}})
+    yield record(world, "refused-shrink", stack="dev")
+    world.edit("prod", serve="prod-v2")
+    yield record(world, "swap-back")
+    world.up("prod")
+    world.edit("prod", strategy={"kind": "standard-migration"}, branches=first | {"prod-v3": FROM_DEV}, serve="prod-v3")
+    yield record(world, "refused-move")
+    world.edit("prod", branches=first | {"prod-v1": FROM_DEV | {"retire": True}}, serve="prod-v2")
+    world.edit("prod", strategy={"kind": "clone-and-promote"})
+    yield record(world, "retire")
+    world.edit("prod", branches=first)
 
 
 def _rollback(world: World) -> Iterator[Recorded]:

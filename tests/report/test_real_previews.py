@@ -37,6 +37,22 @@ SAID = {
         "p ==>|serves| b0\n    p -.->|refused| b1",
     ],
     "promotion-accepted": ["| `order_items` | 1 |", "stay behind on prod-v1 (accepted in the stack file)"],
+    "refused-swap": ["`prod`: refused", "pulumi config set --path strategy.kind pointer-swap"],
+    "refused-small": ["dev can't carry prod: min\\_cu 0.25, needed at least 1", "In Pulumi.dev.yaml write"],
+    "swap": [
+        "`prod`: production moves from prod-v2 to dev/dev (Pointer Swap)",
+        "nothing is copied",
+        '(["dev<br/>stack dev"]):::other',
+        "p -.->|before| b1\n    p ==>|after| s0",
+        '-  environments:serve: {"stack": "dev", "branch": "dev"}\n+  environments:serve: prod-v2',
+    ],
+    "refused-shrink": ["`dev`: refused", "prod serves from dev, and this would leave it with min\\_cu 0.25"],
+    "swap-back": ["production moves from dev/dev to prod-v2", "p -.->|before| s0\n    p ==>|after| b1"],
+    "refused-move": [
+        "`prod`: refused",
+        "Standard Migration never swaps databases: from prod-v2 the pointer moves only",
+    ],
+    "retire": ["`prod`: 4 resources change, `prod-v2` goes on serving"],
     "rollback": [
         "production moves from prod-v2 to prod-v1",
         "nothing is built",
