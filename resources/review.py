@@ -59,7 +59,7 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
         f"{facts['target']} moves from {was} to {now} ({facts['strategy']})",
         data=_data(news),
         behind=_behind(olds, news, count),
-        stays=f"{was} stays as it is, the way back; for the app it becomes read-only",
+        stays=_stays(olds, news),
         shares=_shares(news),
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
         deploy=_AGAIN if again else facts["build"],
@@ -82,7 +82,8 @@ def is_known(value: Any) -> bool:
 def _data(news: dict[str, Any]) -> str:
     now, facts = news["served_name"], news["facts"]
     if news["claim"]:
-        return f"{now} is the other stack's own branch, with the rows that it holds: nothing is copied"
+        owner, _, branch = now.partition("/")
+        return f"{now} is branch {branch} of stack {owner} itself, with the rows that it holds: nothing is copied"
     if is_known(news["branch"]):
         return f"{now} is there, with the rows that it holds; once cloned from {facts['source']}"
     return f"{now} is made now, as a copy of {facts['source']} {facts['moment'] or 'as of that moment'}"
@@ -94,6 +95,13 @@ def _shares(news: dict[str, Any]) -> str:
         return ""
     owner, target = news["served_name"].partition("/")[0], news["facts"]["target"]
     return f"{owner} and {target} read and write the same rows until {owner} serves a branch of its own"
+
+
+def _stays(olds: dict[str, Any], news: dict[str, Any]) -> str:
+    was = olds["served_name"]
+    if olds["claim"]:
+        return f"{was} stays as its own stack has it, the way back; {news['facts']['target']} may only read it"
+    return f"{was} stays as it is, the way back; for the app it becomes read-only"
 
 
 def _compute(olds: dict[str, Any], news: dict[str, Any]) -> str:
