@@ -24,7 +24,9 @@ from pulumi.dynamic import (
 )
 
 from resources import app_role
+from resources.continuity import EVERY_ROW, lost
 from resources.deferred import psycopg
+from resources.departure import UNREACHABLE
 from resources.fence import is_fenced, raise_fence
 from resources.http import NotFoundError
 from resources.mark import Mark, read_claims, read_mark, write_mark
@@ -33,8 +35,6 @@ from resources.postgres import Connection, connected, fingerprint, with_login
 from resources.rotation import close_login, may_log_in
 
 _INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation", "keep", "fate")
-_EVERY_ROW = "0"
-"""The baseline of a branch that was there before: which of its rows are users' isn't known, so all are."""
 _PASSWORD_BYTES = 32
 
 
@@ -80,7 +80,7 @@ class AccessProvider(ResourceProvider):
         return DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in _INPUTS))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Write the URLs anew, with a new password in a new generation. The baseline is kept for ever."""
+        """Write the URLs anew, with a new password in a new generation. The branch's own mark keeps its baseline."""
         address, role = _address(_news), _news["role"]
         passwords, shut_out = dict(_olds["passwords"]), _olds["shut_out"]
         with Neon() as neon:
@@ -99,15 +99,15 @@ class AccessProvider(ResourceProvider):
                 # A login that is in use keeps its password: a rotation that failed can be taken back.
                 kept = passwords.get(role) if in_use or role == _olds["role"] else None
                 passwords[role] = _make(connection, address, role, kept)
-                mark = read_mark(connection, [role], address.branch)
-                same = Mark(_olds["baseline"], mark.served_by, mark.claim) if mark and kept else None
-                write_mark(connection, role, address.branch, same or Mark(_olds["baseline"]))
+                mark = read_mark(connection, [role], address.branch) if kept else None
+                began = mark or read_mark(connection, _news["roles"], address.branch) or Mark(EVERY_ROW)
+                write_mark(connection, role, address.branch, mark or Mark(began.baseline))
                 if fenced:
                     raise_fence(connection, [role])
                 if role != _olds["role"] and not _news["serves"]:
                     close_login(connection, _olds["role"])
             outs = _news | _urls(neon, address, role, passwords[role])
-        return UpdateResult(outs | {"baseline": _olds["baseline"], "shut_out": shut_out, "passwords": passwords})
+        return UpdateResult(outs | {"baseline": began.baseline, "shut_out": shut_out, "passwords": passwords})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Let the branch's computes and rows go, which follow; not if another environment serves from them."""
@@ -124,13 +124,29 @@ class AccessProvider(ResourceProvider):
             raise ClaimedError(f"{stacks} serves from branch {address.branch}: put its line back, nothing was deleted")
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Keep what is known while the branch is there; a branch that is gone takes its credentials along."""
+        """Keep what is known while the branch is there; a branch that is gone takes its credentials along.
+
+        A restore in place can take the role or the mark away. Then the state says so, by a compute that isn't known,
+        and the next update makes both again. Which rows are new can't be told there: from then on every row counts.
+        """
         try:
             with Neon() as neon:
                 neon.branch(props["project"], props["branch"])
         except NotFoundError:
             return ReadResult("", {})
-        return ReadResult(id_, props)
+        try:
+            with Neon() as neon, connected(neon.uri(_address(props), pooled=False)) as connection:
+                missing = lost(connection, props)
+        except UNREACHABLE as error:
+            pulumi.log.warn(f"whether {props['role']} can log in to {props['branch']} can't be told: {error}")
+            return ReadResult(id_, props)
+        if not missing:
+            return ReadResult(id_, props)
+        pulumi.log.warn(
+            f"{props['branch']} was restored in place: {missing}. The next pulumi up makes its login again with the "
+            "password that it had; from then on every row on it counts as a user's"
+        )
+        return ReadResult(id_, props | {"endpoint": "", "baseline": EVERY_ROW})
 
 
 class Access(Resource, module="environments", name="Access"):
@@ -205,7 +221,7 @@ def _make(connection: Connection, address: Address, role: str, password: str | N
 
 
 def _baseline(connection: Connection, props: dict[str, Any]) -> str:
-    return _EVERY_ROW if props["adopted"] else app_role.baseline(connection)
+    return EVERY_ROW if props["adopted"] else app_role.baseline(connection)
 
 
 def _as_guest(props: dict[str, Any]) -> str | None:

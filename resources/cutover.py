@@ -20,6 +20,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from resources.continuity import EVERY_ROW, broken
 from resources.departure import UNREACHABLE, Allowance, address, move_refusal, rows_of, swap_refusal
 from resources.deployment import last_served
 from resources.fence import is_fenced
@@ -31,7 +32,7 @@ from resources.review import first_review, handover_review, is_known, move_revie
 from resources.rows import RowCount
 from resources.vercel_api import Vercel, visit
 
-_POINTER = ("branch", "served_name", "fingerprint", "deployment")
+_POINTER = ("branch", "served_name", "fingerprint", "deployment", "baseline")
 _OUTPUTS = ("served", "domain", "history", "unfinished")
 
 
@@ -52,7 +53,7 @@ class CutoverProvider(ResourceProvider):
         return CreateResult("cutover", cut_over(props, None))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Another branch, other credentials or another deployment; or a step that the last move left undone."""
+        """Another branch, credentials, deployment or baseline; or a step that the last move left undone."""
         moved = any(_olds.get(key) != _news.get(key) for key in _POINTER)
         return DiffResult(changes=moved or bool(_olds.get("unfinished")))
 
@@ -61,7 +62,7 @@ class CutoverProvider(ResourceProvider):
         return UpdateResult(cut_over(_news, _olds))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Look where the domain really leads and whether the served branch takes writes.
+        """Look where the domain really leads, whether the served branch takes writes and what its baseline is worth.
 
         What a cutover that was cut short left, or a promotion by hand, is told as the pointer that it is: the next
         update counts and moves from there. Where pushes deploy (redeploy), what was pushed since is as it should be.
@@ -73,6 +74,8 @@ class CutoverProvider(ResourceProvider):
             with Neon() as neon, connected(neon.uri(address(found), pooled=False)) as connection:
                 if is_fenced(connection, found["role"]):
                     found["fingerprint"] = ""
+                if broken(connection, found["branch"], found["roles"], found["baseline"]):
+                    found["baseline"] = EVERY_ROW
         except UNREACHABLE as error:
             pulumi.log.warn(f"whether {found['served_name']} takes writes can't be told: {error}")
         return ReadResult(id_, found, {key: value for key, value in found.items() if key not in _OUTPUTS})
@@ -185,4 +188,4 @@ def _of_branch(props: dict[str, Any], branch: str) -> dict[str, Any]:
         with connected(neon.uri(address(props | found), pooled=False)) as connection:
             mark = read_mark(connection, props["roles"], branch)
     claim = asdict(mark.claim) if mark and mark.claim else {}
-    return found | {"baseline": mark.baseline if mark else "0", "claim": claim}
+    return found | {"baseline": mark.baseline if mark else EVERY_ROW, "claim": claim}

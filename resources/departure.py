@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
+from resources.continuity import EVERY_ROW, broken
+from resources.deferred import psycopg
 from resources.http import ApiError, ApiUnreachableError
 from resources.neon_api import Address, Neon, OperationFailedError
-from resources.postgres import NotReadyError, connected
+from resources.postgres import Connection, NotReadyError, connected
 from resources.review import is_known
 from resources.rows import RowCount, count_rows
 
 ANY = -1
 _COUNT_SECONDS = 20.0
+_REMEDY = "after pulumi refresh and pulumi up every row on it counts"
 
 
 UNREACHABLE = (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError)
@@ -65,18 +68,48 @@ def rows_of(leaving: dict[str, Any], news: dict[str, Any]) -> RowCount:
     """Count what the branch of `leaving` holds and the one of `news` doesn't: what was written since its baseline.
 
     What was there when `news` was cloned from it isn't left behind, so then the count is from that fork on; of a clone
-    that is still to be made, nothing is. A branch out of reach is a count with something missing.
+    that is still to be made, nothing is. A branch out of reach, or whose baseline says nothing of the database that it
+    has, is a count with something missing.
     """
-    since = int(leaving["baseline"])
-    if news["source"] == leaving["served_name"] and not news["facts"].get("moment"):
-        if not is_known(news["branch"]):
-            return RowCount(())
-        since = max(since, int(news["fork"] or 0)) if is_known(news["fork"]) else since
+    copied = news["source"] == leaving["served_name"] and not news["facts"].get("moment")
+    if copied and not is_known(news["branch"]):
+        return RowCount(())
     try:
-        with Neon() as neon, connected(neon.uri(address(leaving), pooled=False)) as connection:
-            return count_rows(connection, since, _COUNT_SECONDS)
-    except UNREACHABLE as error:
+        with Neon() as neon:
+            fork = _fork(neon, leaving, news) if copied else None
+            with connected(neon.uri(address(leaving), pooled=False)) as connection:
+                if fork is not None:
+                    return count_rows(connection, fork, _COUNT_SECONDS)
+                return own_rows(connection, leaving["branch"], leaving["roles"], leaving["baseline"])
+    except (*UNREACHABLE, psycopg.OperationalError) as error:
         return RowCount((), f"its database could not be asked ({error})")
+
+
+def own_rows(connection: Connection, branch: str, roles: list[str], baseline: str) -> RowCount:
+    """Count what was written since `baseline`, provided that the database itself says that `branch` began with that."""
+    if reason := broken(connection, branch, roles, baseline):
+        return RowCount((), f"{reason} ({_REMEDY})")
+    return count_rows(connection, int(baseline), _COUNT_SECONDS)
+
+
+def _fork(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) -> int | None:
+    """Return the transaction of `leaving` from which on its copy `news` can miss what it wrote; None if none is sure.
+
+    Neon hands the children of a branch that is restored in place to the branch that keeps its former content, so a copy
+    whose parent it still is was cloned from this very content. The copy's own mark says that it was not restored
+    from elsewhere itself. A copy whose credentials are still to be made has no mark yet; the count behind the fence,
+    which decides, comes after them.
+    """
+    if not is_known(news["fork"]) or neon.branch(news["neon"], news["branch"]).get("parent_id") != leaving["branch"]:
+        return None
+    if is_known(news["baseline"]):
+        try:
+            with connected(neon.uri(address(news), pooled=False)) as copy:
+                if news["baseline"] == EVERY_ROW or broken(copy, news["branch"], news["roles"], news["baseline"]):
+                    return None
+        except UNREACHABLE:
+            return None
+    return int(news["fork"])
 
 
 def move_refusal(olds: dict[str, Any], news: dict[str, Any], *, again: bool) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import pulumi
 
 from resources.app_role import baseline
+from resources.continuity import EVERY_ROW, note_served
 from resources.departure import UNREACHABLE, Allowance, LeftBehindError, address, rows_of
 from resources.fence import lift_fence, raise_fence
 from resources.mark import Claim, Mark, drop_claim, read_mark, write_mark
@@ -119,7 +120,7 @@ def _claim(owner: Connection, props: dict[str, Any], undo: ExitStack) -> None:
     """Tell the stack that owns the branch what is needed of it, before anything points to it."""
     if props["claim"]:
         role, branch = props["role"], props["branch"]
-        mark = read_mark(owner, [role], branch) or Mark(props["baseline"])
+        mark = read_mark(owner, props["roles"], branch) or Mark(EVERY_ROW)
         undo.callback(write_mark, owner, role, branch, mark)
         write_mark(owner, role, branch, replace(mark, claim=Claim.of(props["claim"])))
 
@@ -176,9 +177,7 @@ def _finish(
     undone = to_fence | (fence_later(claimed) if claimed else {})
     try:
         with _owner(props) as owner:
-            claim = Claim.of(props["claim"]) if props["claim"] else None
-            mark = Mark(props["baseline"], props["deployment"] or None, claim)
-            write_mark(owner, props["role"], props["branch"], mark)
+            note_served(owner, props)
             for role in props["roles"]:
                 if role != props["role"]:
                     close_login(owner, role)

@@ -33,11 +33,15 @@ ORDER BY c.relpages, n.nspname, c.relname
 """A table's columns are older than its change; those of a table that was made since the baseline have no old one."""
 
 _WRITTEN = """
-(SELECT CASE WHEN wide >= next THEN wide - 4294967296 ELSE wide END
+(SELECT CASE WHEN wide >= next THEN greatest(wide - 4294967296, 0) ELSE wide END
  FROM (SELECT (next / 4294967296) * 4294967296 + {row}.xmin::text::bigint AS wide, next
        FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) AS snapshot) AS widened)
 """
-"""The transaction that wrote a row, in 64 bits: below the end of this very statement's snapshot, as the row is."""
+"""The transaction that wrote a row, in 64 bits: below the end of this very statement's snapshot, as the row is.
+
+A frozen row keeps its id, and may be from before the counter was set back: such a one is older than any baseline, and
+counts where every row does.
+"""
 
 
 @dataclass(frozen=True)
