@@ -46,9 +46,9 @@ class Database:
         uri = self.project.uri(branch, database=self.name)
         return psycopg.connect(uri, autocommit=True, prepare_threshold=None)
 
-    def app(self, role: str = "", password: str = PASSWORD) -> Session:
+    def app(self, role: str = "", password: str = PASSWORD, branch: str | None = None) -> Session:
         """A new session of an app role."""
-        uri = httpx.URL(self.project.uri(database=self.name))
+        uri = httpx.URL(self.project.uri(branch, database=self.name))
         return psycopg.connect(str(uri.copy_with(username=role or self.role, password=password)), autocommit=True)
 
     def make_app(self, connection: Session, role: str = "") -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resources.app_role import baseline
-from resources.rows import RowCount
+from resources.rows import RowCount, count_rows
 from tests.resources.computes import Database, Session, run
 from tests.resources.families import FAMILIES, NAMES, SCHEMA
 
@@ -41,15 +41,16 @@ class History:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.admin = database.owner()
+        self.branch, self.endpoint = database.project.root, database.project.endpoint
+        self.admin = self._session()
         run(self.admin, SCHEMA)
-        self.admin.execute("SET lock_timeout = '3s'")
         self.families = dict(FAMILIES)
         self.names = dict(NAMES)
         self.rows: dict[Row, bool] = {}
         self.rewritten: set[str] = set()
         self.exact = True
         self.baseline = 0
+        self.has_begun = False
         self._ids = 0
         self._steps = 0
         for number, family in enumerate(self.families):
@@ -64,6 +65,7 @@ class History:
         self.baseline = int(baseline(self.admin))
         [(end,)] = run(self.admin, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
         self.exact = self.baseline == end
+        self.has_begun = True
 
     def do(self, name: str, session: int, family: int, amount: int) -> None:
         """Let one thing happen; one that makes no sense now does nothing."""
@@ -81,6 +83,15 @@ class History:
             assert counted >= new, f"{family}: {counted} counted, {new} written"
             if self.exact and family not in self.rewritten:
                 assert counted == new, f"{family}: {counted} counted, {new} written, none rewritten"
+
+    def check_adopted(self) -> None:
+        """Without a baseline each row that is there counts, whatever was done to its table."""
+        count = count_rows(self.admin, 0, 20)
+        assert not count.missing
+        found = {each.table: each.rows for each in count.tables}
+        for family, tables in self.families.items():
+            there = sum(1 for name, _ in self.rows if name == family)
+            assert sum(found.get(table, 0) for table in tables) == there, family
 
     def settle(self) -> None:
         """Commit everything that is under way."""
@@ -195,7 +206,7 @@ class History:
         self.settle()
         only = "" if family == "partitioned" else "ONLY"
         run(self.admin, f"UPDATE {only} {self.names[family]} SET v = v")
-        self.rows |= {row: bool(self.baseline) for row in self.rows if row[0] == family}
+        self.rows |= {row: self.has_begun for row in self.rows if row[0] == family}
 
     def _do_truncate(self, _writer: Writer, family: str, _amount: int) -> None:
         self.settle()
@@ -227,17 +238,23 @@ class History:
         self.settle()
         self.close()
         project = self.database.project
-        project.host.call("POST", f"{project.path}/endpoints/{project.endpoint}/restart")
-        self.admin = self.database.owner()
-        self.admin.execute("SET lock_timeout = '3s'")
-        self.writers = [self._writer(number) for number in range(SESSIONS)]
+        project.host.call("POST", f"{project.path}/endpoints/{self.endpoint}/restart")
+        self.open()
 
     # The model's own
 
+    def open(self) -> None:
+        """Begin every session anew, after `close`; what was under way is gone."""
+        self.admin = self._session()
+        self.writers = [self._writer(number) for number in range(SESSIONS)]
+
+    def _session(self) -> Session:
+        session = self.database.owner(self.branch)
+        session.execute("SET lock_timeout = '3s'")
+        return session
+
     def _writer(self, number: int) -> Writer:
-        connection = self.database.owner()
-        connection.execute("SET lock_timeout = '3s'")
-        return Writer(number, connection)
+        return Writer(number, self._session())
 
     def _new_id(self, writer: Writer) -> int:
         self._ids += 1
@@ -266,7 +283,7 @@ class History:
     def _acknowledge(self, rows: dict[Row, bool]) -> None:
         for row, is_there in rows.items():
             if is_there:
-                self.rows[row] = bool(self.baseline)
+                self.rows[row] = self.has_begun
             else:
                 self.rows.pop(row, None)
 
