@@ -1,5 +1,8 @@
 """The kinds of tables that rows are counted in: each holds its rows in another way, and is called in another way."""
 
+from resources.rows import count_rows
+from tests.resources.computes import Session
+
 FAMILIES = {
     "plain": ["plain"],
     "quoted": ['The "odd" 100%'],
@@ -31,3 +34,10 @@ CREATE TABLE partitioned (id int, v int, part int, PRIMARY KEY (id, part)) PARTI
 CREATE TABLE part_0 PARTITION OF partitioned FOR VALUES IN (0);
 CREATE TABLE part_1 PARTITION OF partitioned FOR VALUES IN (1);
 """
+
+
+def count(connection: Session, since: int, seconds: float = 20) -> dict[str, int]:
+    """Return rows by table of a count that must be whole."""
+    counted = count_rows(connection, since, seconds)
+    assert counted.missing == ""
+    return {each.table: each.rows for each in counted.tables}

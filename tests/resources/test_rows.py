@@ -1,6 +1,6 @@
 """The count of rows left behind: single traps, each of which a simpler count falls into."""
 
-# ruff: noqa: S608 - every name in these statements is the tests' own
+
 
 import threading
 import time
@@ -12,16 +12,8 @@ import pytest
 from resources.app_role import baseline
 from resources.rows import RowCount, TableRows, count_rows
 from tests.localcloud.neon.hosting import wait_until
-from tests.resources.computes import OWNER, Cluster, Database, Session, own_cluster, run
-
-EPOCH = 2**32
-
-
-def count(connection: Session, since: int, seconds: float = 20) -> dict[str, int]:
-    """Rows by table of a count that must be whole."""
-    counted = count_rows(connection, since, seconds)
-    assert counted.missing == ""
-    return {each.table: each.rows for each in counted.tables}
+from tests.resources.computes import OWNER, Database, Session, own_cluster, run
+from tests.resources.families import count
 
 
 def test_a_fresh_branch_has_no_row_of_its_own(owner: Session) -> None:
@@ -151,55 +143,6 @@ def test_a_branch_that_was_set_back_to_before_its_baseline_is_not_counted_as_emp
     run(owner, "CREATE TABLE t AS SELECT 1 AS n")
     counted = count_rows(owner, int(baseline(owner)) + 1_000_000, 20)
     assert counted.missing.startswith("it was set back")
-
-
-def jump(cluster: Cluster, xid: int) -> None:
-    """Continue with this transaction id, as if all before it had been used; nothing old stays unfrozen."""
-    cluster.start()
-    with cluster.connect() as session:
-        names = [name for (name,) in run(session, "SELECT datname FROM pg_database")]
-        for name in names:
-            run(session, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    for name in names:
-        with cluster.connect(database=name) as session:
-            run(session, "VACUUM FREEZE")
-    cluster.stop()
-    cluster.call("pg_resetwal", f"--next-transaction-id={xid}")
-    cluster.grow_status_file(xid)
-
-
-@pytest.mark.slow
-def test_the_count_holds_through_a_change_of_epoch(tmp_path: Path) -> None:
-    almost = EPOCH - 100
-    with own_cluster(tmp_path / "cluster") as cluster:
-        cluster.start()
-        with cluster.connect() as session:
-            run(session, "CREATE TABLE t (n int); INSERT INTO t VALUES (0)")
-        cluster.stop()
-        for xid in (EPOCH * 2 // 5, EPOCH * 4 // 5, almost):
-            jump(cluster, xid)
-        cluster.start(autovacuum="off")
-        with cluster.connect() as session:
-            run(session, "INSERT INTO t VALUES (1)")
-            began = int(baseline(session))
-            assert almost < began < EPOCH
-            for n in range(10):
-                run(session, f"INSERT INTO t VALUES (1{n})")
-            assert count(session, began) == {"t": 10}
-            while int(baseline(session)) < EPOCH + 50:
-                run(session, "SELECT pg_current_xact_id()")
-            assert count(session, began) == {"t": 10}
-            for n in range(10):
-                run(session, f"INSERT INTO t VALUES (2{n})")
-            assert count(session, began) == {"t": 20}
-            later = int(baseline(session))
-            assert later > EPOCH
-            assert count(session, later) == {}
-            run(session, "INSERT INTO t VALUES (3)")
-            run(session, "VACUUM FULL t")
-            run(session, "VACUUM FREEZE t")
-            assert count(session, later) == {"t": 1}
-            assert count(session, began) == {"t": 21}
 
 
 @pytest.mark.slow
