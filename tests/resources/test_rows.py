@@ -1,7 +1,5 @@
 """The count of rows left behind: single traps, each of which a simpler count falls into."""
 
-
-
 import threading
 import time
 from pathlib import Path
