@@ -29,6 +29,7 @@ from resources.cutover import Cutover
 from resources.deployment import Deployment
 from resources.guest import Guest
 from resources.ready import Ready
+from resources.seal import Seal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,8 +243,10 @@ class Environment(pulumi.ComponentResource):
 
     def _variables(self) -> None:
         login, topology = self._served.login, self._topology
-        for key, value in (("DATABASE_URL", login.pooled_url), ("DATABASE_URL_UNPOOLED", login.direct_url)):
-            vercel_side.make_variable(
+        values = {"DATABASE_URL": login.pooled_url, "DATABASE_URL_UNPOOLED": login.direct_url}
+        made = {}
+        for key, value in values.items():
+            made[key] = vercel_side.make_variable(
                 key,
                 value,
                 project=self.vercel_project,
@@ -252,4 +255,13 @@ class Environment(pulumi.ComponentResource):
                 sensitive=topology.sensitive,
                 protect=not topology.disposable,
                 opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover]),
+            )
+        if topology.sensitive:
+            Seal(
+                "served",
+                project=self.vercel_project,
+                variables={key: variable.id for key, variable in made.items()},
+                values=values,
+                fingerprint=login.fingerprint,
+                opts=pulumi.ResourceOptions(parent=self),
             )
