@@ -58,6 +58,7 @@ class Branch(pulumi.ComponentResource):
             wanted={"name": plan.name, "protected": plan.protected, "fate": plan.fate, **size(plan.compute)},
             database=args.database,
             owner=args.owner,
+            serves=args.serves,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.branch = neon.Branch(

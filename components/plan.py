@@ -55,7 +55,6 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
         *fate_problems(settings, stack),
         *pointer_problems(settings, stack),
         *_app_problems(settings, digest),
-        *_accept_problems(settings, stack),
         *_git_branch_problems(settings),
     ]
     if problems:
@@ -168,15 +167,6 @@ def _guard(settings: Settings) -> Guard:
         fence_first=safety.fence == "before",
         accepted=(accept.branch, int(rows)) if accept else None,
     )
-
-
-def _accept_problems(settings: Settings, stack: str) -> list[Problem]:
-    accept = settings.accept
-    other = accept.branch.partition("/")[0] if accept else ""
-    if accept is None or accept.branch in settings.branches or other not in ("", stack, accept.branch):
-        return []  # a branch of another stack is called stack/branch
-    remedy = f"Name one of: {', '.join(settings.branches)}; or remove accept"
-    return [Problem("environments:accept.branch", repr(accept.branch), f"{stack} has no such branch", remedy)]
 
 
 def _git_branch_problems(settings: Settings) -> list[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,17 @@ class Neon(JsonApi):
             cursor = page.get("pagination", {}).get("next")
             if not cursor or not page["branches"]:
                 return found
+            query["cursor"] = cursor
+
+    def operations(self, project: str) -> Iterator[dict[str, Any]]:
+        """Yield what Neon did in a project, the newest first, page by page."""
+        query = {"limit": "100"}
+        while True:
+            page = self.call("GET", f"/projects/{project}/operations", query=query)
+            yield from page["operations"]
+            cursor = page.get("pagination", {}).get("cursor")
+            if not cursor or not page["operations"]:
+                return
             query["cursor"] = cursor
 
     def endpoints(self, project: str, branch: str) -> list[dict[str, Any]]:

@@ -13,14 +13,25 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
 
 from resources.app_role import baseline
+from resources.gone import gone_refusal, looked, newest_operation
 from resources.lending import lending_refusal
 from resources.neon_api import Address, Neon
 from resources.postgres import connected
 
 _SOURCE = ("stack", "branch", "at", "kind")
+_OUTPUTS = ("fork", "settled")
 
 
 class StillThereError(Exception):
@@ -36,9 +47,12 @@ class OriginProvider(ResourceProvider):
         """Refuse an edited source, and a source that isn't there at the moment when it is needed."""
         name = news["name"]
         if _olds:
+            if refusal := gone_refusal(_olds, news):
+                return CheckResult(news, [CheckFailure("", refusal)])
             if not _edited(_olds, news):
                 refusal = lending_refusal(_olds, news)
-                return CheckResult(_olds | {"wanted": news["wanted"]}, [CheckFailure("", refusal)] if refusal else [])
+                kept = _olds | {key: news[key] for key in ("wanted", "serves", "lends")}
+                return CheckResult(kept, [CheckFailure("", refusal)] if refusal else [])
             if _exists(_olds):
                 reason = (
                     f"branch {name} is a copy of {_told(_olds)} and can't become one of {_told(news)}: "
@@ -63,11 +77,18 @@ class OriginProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Keep the source as it was given, and the fork if it is a branch of the same environment."""
-        return CreateResult(props["name"], props | {"fork": _fork(props)})
+        settled = newest_operation(props["project"])
+        return CreateResult(props["name"], props | {"fork": _fork(props), "settled": settled})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Take the new source of a branch that could not be made from the old one, or the new name or fate."""
-        return UpdateResult(_news | {"fork": _fork(_news) if _edited(_olds, _news) else _olds["fork"]})
+        fork = _fork(_news) if _edited(_olds, _news) else _olds["fork"]
+        return UpdateResult(_news | {"fork": fork, "settled": _olds.get("settled")})
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Look whether the branch is still there, for the next `check` to refuse if it was deleted by hand."""
+        found = props | looked(props)
+        return ReadResult(id_, found, {key: value for key, value in found.items() if key not in _OUTPUTS})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Look whether the branch is really gone, if it was to go."""
@@ -108,13 +129,15 @@ class Origin(Resource, module="environments", name="Origin"):
         wanted: dict[str, Any],
         database: str,
         owner: str,
+        serves: bool,
         opts: pulumi.ResourceOptions,
     ) -> None:
         """Take the source of branch `name`: `parent` is its Neon id, None while it isn't there.
 
         `own` says that it is of the same environment, whose `database` belongs to `owner`. `kind` is clone, temporary
         (a clone that expires), empty (one without rows) or adopted. `wanted` is what the branch shall be: name,
-        min_cu, max_cu, suspend, protected, fate. `lends` says that other stacks may serve from it.
+        min_cu, max_cu, suspend, protected, fate. `lends` says that other stacks may serve from it. Whether it `serves`
+        is for the words of a refusal alone.
         """
         props: dict[str, Any] = {
             "name": name,
@@ -125,7 +148,8 @@ class Origin(Resource, module="environments", name="Origin"):
             "parent": parent,
         }
         props |= {"kind": kind, "lends": lends, "wanted": wanted}
-        props |= {"own": own, "database": database, "owner": owner, "fork": None}
+        props |= {"own": own, "database": database, "owner": owner, "serves": serves, "made": "", "gone": False}
+        props |= dict.fromkeys(_OUTPUTS)
         super().__init__(OriginProvider(), name, props, opts)
 
 
