@@ -39,7 +39,7 @@ def gone_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
         return ""
     name, at = news["name"], f" as of {olds['at']}" if olds["at"] else ""
     source = f"{olds['branch']} (stack {olds['stack']}){at}"
-    lost = f"branch {name} was deleted in Neon, not by this stack"
+    lost = f"branch {name} is no longer in Neon, though this stack did not delete it"
     if not news["serves"]:
         return (
             f"{lost}. Made again it would be another copy of {source}, without the rows that were written to it: take "

@@ -44,7 +44,7 @@ def handover_review(olds: dict[str, Any], news: dict[str, Any]) -> str:
         f"{facts['target']} stays on its branch, called {was} until now and {now} from here on",
         data="no branch is made, left or moved to; it keeps every row",
         compute=facts["compute"],
-        undo=f"pulumi config set serve {olds['pointer']}, then pulumi up",
+        undo=_undo(olds),
     )
 
 
@@ -59,7 +59,7 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
         f"{facts['target']} moves from {was} to {now} ({facts['strategy']})",
         data=_data(news),
         behind=_behind(olds, news, count),
-        stays=_stays(olds, news),
+        stays=_stays(olds, news, count),
         shares=_shares(news),
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
         deploy=_AGAIN if again else facts["build"],
@@ -67,7 +67,7 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
         pause="writes pause for about a second before the domain moves, reads go on"
         if first
         else "no pause: the domain moves first, then writes that still reach the old branch are stopped",
-        undo=f"pulumi config set serve {olds['pointer']}, then pulumi up",
+        undo=f"{_undo(olds)}, if it is there" if _out_of_reach(count) else _undo(olds),
     )
 
 
@@ -97,8 +97,18 @@ def _shares(news: dict[str, Any]) -> str:
     return f"{owner} and {target} read and write the same rows until {owner} serves a branch of its own"
 
 
-def _stays(olds: dict[str, Any], news: dict[str, Any]) -> str:
+def _undo(olds: dict[str, Any]) -> str:
+    return f"pulumi config set serve {olds['pointer']}, then pulumi up"
+
+
+def _out_of_reach(count: RowCount) -> bool:
+    return bool(count.missing) and not count.total
+
+
+def _stays(olds: dict[str, Any], news: dict[str, Any], count: RowCount) -> str:
     was = olds["served_name"]
+    if _out_of_reach(count):
+        return f"{was} stays as it is; if it can't be reached, it isn't fenced either"
     if olds["claim"]:
         return f"{was} stays as its own stack has it, the way back; {news['facts']['target']} may only read it"
     return f"{was} stays as it is, the way back; for the app it becomes read-only"

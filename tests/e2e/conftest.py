@@ -117,9 +117,25 @@ class World(Program):
             found["dependencies"] = [other for other in found.get("dependencies", []) if other != urn]
             for key, others in found.get("propertyDependencies", {}).items():
                 found["propertyDependencies"][key] = [other for other in others or [] if other != urn]
+        self._import("prod", state)
+
+    def resource(self, stack: str, ending: str) -> dict[str, Any]:
+        """Return the resource whose URN ends so, as it lies in a stack's state."""
+        resources = self.state(stack)["deployment"]["resources"]
+        return dict(next(found for found in resources if found["urn"].endswith(ending)))
+
+    def put_back(self, stack: str, resource: dict[str, Any]) -> None:
+        """Give a resource the state that it had, as if what came after had not been written down."""
+        state = self.state(stack)
+        resources = state["deployment"]["resources"]
+        place = next(place for place, found in enumerate(resources) if found["urn"] == resource["urn"])
+        resources[place] = resource
+        self._import(stack, state)
+
+    def _import(self, stack: str, state: dict[str, Any]) -> None:
         file = self.folder / "state.json"
         file.write_text(json.dumps(state))
-        self.pulumi("stack", "import", "--file", str(file), "-s", "prod")
+        self.pulumi("stack", "import", "--file", str(file), "-s", stack)
         file.unlink()
 
     def state(self, stack: str) -> dict[str, Any]:
