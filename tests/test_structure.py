@@ -76,6 +76,14 @@ def attributes(path: Path) -> set[str]:
     return {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
 
 
+def test_the_program_asks_no_function_of_neons_provider_that_answers_an_error_with_nothing() -> None:
+    """An empty password would end up in the DATABASE_URL of production."""
+    swallowing = re.compile(r"get_(branches|branch_endpoints|branch_roles|branch_role_password)(_output)?$")
+    asked = {used for path in modules("components") for used in attributes(path) if ".get_" in used}
+    assert "neon.get_project_output" in asked
+    assert [used for used in asked if swallowing.search(used)] == []
+
+
 def test_every_file_is_short() -> None:
     lengths = {name(path): len(path.read_text().splitlines()) for path in all_modules()}
     assert len(lengths) > 20

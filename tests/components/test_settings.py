@@ -88,6 +88,13 @@ def test_a_preview_environment_takes_five_lines() -> None:
     assert topology.branches[0].lifetime == 7 * 86_400
 
 
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_no_variable_is_sensitive_for_development_which_vercel_refuses(stack: str) -> None:
+    settings = read_settings(stack_file(stack), stack)
+    topology = plan(settings, stack, DEV, "digest" if settings.app else None)
+    assert topology.sensitive == ("development" not in topology.vercel_targets)
+
+
 def test_development_has_no_deployment_of_its_own() -> None:
     with pytest.raises(SettingsError, match=r"environments:app.*Remove it"):
         settle("dev", app={"path": "app"})
