@@ -204,6 +204,15 @@ def test_a_later_review_renews_the_comment_that_is_there(tmp_path: Path) -> None
     assert calls == [f"api --silent --method PATCH repos/o/r/issues/comments/4 --field body=@{tmp_path}/comment.md"]
 
 
+def test_a_drift_makes_the_run_red_after_it_was_reported_and_is_told_all_the_same() -> None:
+    jobs = parsed(ROOT / ".github/workflows/drift.yml")["jobs"]
+    steps = jobs["look"]["steps"]
+    assert [step.get("id") for step in steps[-3:]] == ["preview", "report", None]
+    assert steps[-1]["if"] == "steps.preview.outcome != 'success'"
+    assert subprocess.run(["bash", "-c", steps[-1]["run"]], check=False).returncode == 1
+    assert jobs["tell"]["if"] == "${{ !cancelled() && needs.look.outputs.outcome != '' }}"
+
+
 @pytest.mark.parametrize(
     ("outcome", "open_issues", "wanted"),
     [
