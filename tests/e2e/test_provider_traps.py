@@ -135,14 +135,21 @@ def test_a_variable_that_has_to_be_replaced_goes_before_its_successor_comes_and_
     world: World,
 ) -> None:
     found = variable(world, "DATABASE_URL", "development")
-    in_vercel(world, "PATCH", f"/v9/projects/{{project}}/env/{found['id']}", {"target": ["development"]})
-    with pytest.raises(CommandError, match="protected"):
+    in_vercel(
+        world, "PATCH", f"/v9/projects/{{project}}/env/{found['id']}", {"target": ["preview"], "type": "sensitive"}
+    )
+    with pytest.raises(CommandError, match="marked for protection"):
         world.up("dev", "--refresh")
-    assert variable(world, "DATABASE_URL", "development")["id"] == found["id"]
+    assert variable(world, "DATABASE_URL", "preview")["id"] == found["id"]
     urn = world.resource("dev", f"{VARIABLE}::DATABASE_URL")["urn"]
     world.pulumi("state", "unprotect", urn, "-s", "dev", "--yes")
     world.up("dev", "--refresh")
-    assert variable(world, "DATABASE_URL", "preview")["id"] != found["id"]
+    after = variable(world, "DATABASE_URL", "development")
+    assert (after["id"] != found["id"], after["type"], set(after["target"])) == (
+        True,
+        "encrypted",
+        set(found["target"]),
+    )
     world.preview("dev", "--refresh", "--expect-no-changes")
 
 
