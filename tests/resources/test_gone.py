@@ -10,7 +10,7 @@ import pytest
 from resources.gone import gone_refusal, looked, newest_operation
 from tests.localcloud.plugins.recorder import Answer, Recorder, Request, served
 
-SETTLED = {"project": "p", "name": "prod-v2", "settled": "op-1"}
+SETTLED = {"project": "p", "wanted": {"name": "prod-v2"}, "settled": "op-1"}
 THERE = {"made": "br-2", "gone": False}
 
 
@@ -69,7 +69,7 @@ def test_what_was_made_and_deleted_before_anybody_looked_is_gone(project: Projec
 def test_what_was_never_made_is_not_gone(project: Project) -> None:
     project.operations.append({"id": "op-2", "action": "delete_timeline", "branch_id": "br-0"})
     assert not looked(SETTLED)["gone"], "br-0 was made before"
-    assert not looked({"project": "p", "name": "prod-v2"})["gone"], "a state from before this was noted"
+    assert not looked({"project": "p", "wanted": {"name": "prod-v2"}})["gone"], "a state from before this was noted"
 
 
 def test_what_comes_back_is_not_gone_any_more(project: Project) -> None:
@@ -84,7 +84,7 @@ def test_the_newest_operation_marks_the_moment(project: Project) -> None:
 
 
 def test_only_what_is_gone_is_refused() -> None:
-    olds = {"gone": False, "branch": "dev", "stack": "dev", "at": ""}
+    olds = {"gone": False, "kind": "clone", "branch": "dev", "stack": "dev", "at": ""}
     news = {"name": "prod-v2", "serves": True}
     assert gone_refusal(olds, news) == ""
     assert "it is the one that serves" in gone_refusal(olds | {"gone": True}, news)
