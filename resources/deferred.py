@@ -1,11 +1,11 @@
-"""httpx and psycopg, loaded at their first use: 0.15 s that a preview without changes would else pay twice."""
+"""httpx, psycopg and pglast, loaded at their first use: 0.25 s that a preview without changes would else pay twice."""
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["httpx", "psycopg", "sql"]
+__all__ = ["httpx", "pglast", "psycopg", "sql"]
 
 
 class _Deferred:
@@ -20,7 +20,9 @@ class _Deferred:
 
 if TYPE_CHECKING:
     import httpx
+    import pglast
     import psycopg
     from psycopg import sql
 else:
-    httpx, psycopg, sql = _Deferred("httpx"), _Deferred("psycopg"), _Deferred("psycopg.sql")
+    httpx, pglast = _Deferred("httpx"), _Deferred("pglast")
+    psycopg, sql = _Deferred("psycopg"), _Deferred("psycopg.sql")
