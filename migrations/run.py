@@ -9,12 +9,12 @@ from pathlib import Path
 from migrations.drizzle_folders import DrizzleFolders
 from migrations.drizzle_journal import DrizzleJournal
 from migrations.execute import Record
+from migrations.history import history_refusals
 from migrations.limits import Limits
 from migrations.model import Applied, Migration, Tool
 from migrations.outcome import MigrationFailedError, Run, StatementTime, not_applied, unreachable
 from migrations.run_drizzle import kit_run, record_folder, record_journal
 from migrations.run_plain_sql import own_run, record_plain
-from migrations.truth import contradiction, unapplied
 from resources.postgres import NotReadyError, connected
 
 Runner = Callable[["Pending", Limits], tuple[StatementTime, ...]]
@@ -25,12 +25,13 @@ class Pending:
     """What is to be run where: the folder, the direct URL of the database's owner, and what was applied before."""
 
     def __init__(self, tool: Tool, folder: Path, url: str, limits: Limits) -> None:
-        """Read the folder and the table; MigrationFailedError if the tool would pass over something."""
+        """Read the folder and the table; MigrationFailedError if they don't fit together."""
         self.tool, self.folder, self.url = tool, folder, url
         self.migrations = tool.read(folder)
         self.applied = applied(tool, url, limits)
-        if wrong := contradiction(tool, self.migrations, self.applied):
-            raise wrong
+        refusals, _ = history_refusals(self.migrations, self.applied, tool)
+        if refusals:
+            raise MigrationFailedError("\n".join(str(refusal) for refusal in refusals))
         self.pending: tuple[Migration, ...] = tool.pending(self.migrations, self.applied)
         self.record: Record = recorder(tool, self.migrations)
         self.table: str = getattr(tool, "table", "")
@@ -62,13 +63,17 @@ def run_for(tool: Tool) -> Runner:
 
 
 def run(tool: Tool, folder: Path, url: str, limits: Limits) -> Run:
-    """Run what is pending in `folder` on the database behind `url`, its direct one, and count again.
+    """Run what is pending in `folder` on the database behind `url`, its direct one; see `run_pending`."""
+    return run_pending(Pending(tool, folder, url, limits), limits)
+
+
+def run_pending(todo: Pending, limits: Limits) -> Run:
+    """Run it, and count what the tool's table holds afterwards.
 
     Raises MigrationFailedError for whatever went wrong, a tool that reports success and did nothing included. A tool
     that failed although everything is applied, by another runner, is a warning.
     """
-    began = time.monotonic()
-    todo = Pending(tool, folder, url, limits)
+    began, tool = time.monotonic(), todo.tool
     if not todo.pending:
         return Run((), time.monotonic() - began)
     statements: tuple[StatementTime, ...] = ()
@@ -77,7 +82,8 @@ def run(tool: Tool, folder: Path, url: str, limits: Limits) -> Run:
         statements = run_for(tool)(todo, limits)
     except MigrationFailedError as error:
         failure = error
-    left = unapplied(todo.pending, applied(tool, url, limits))
+    noted = {row.hash for row in applied(tool, todo.url, limits)}
+    left = tuple(migration for migration in todo.pending if migration.hash not in noted)
     tags = tuple(migration.tag for migration in todo.pending if migration not in left)
     if left and failure:
         raise failure

@@ -1,5 +1,7 @@
 """Every way in which a migration goes wrong, on real Postgres, with each tool: it is told, and nothing is half done."""
 
+# ruff: noqa: S608 - every name in these statements is the tests' own
+
 import os
 import signal
 import subprocess
@@ -17,7 +19,7 @@ from migrations import run as running
 from migrations.limits import APPLICATION, Limits
 from migrations.outcome import MigrationFailedError, Run
 from migrations.run import Pending, run, run_for
-from migrations.run_drizzle import kit_run
+from migrations.run_drizzle import end_sessions, kit_run
 from migrations.tools import tool_for
 from resources.postgres import with_login
 from tests.localcloud.neon.hosting import ROOT, wait_until
@@ -148,7 +150,7 @@ def test_a_session_that_is_ended_half_way_is_told_and_the_next_run_converges(
     with ThreadPoolExecutor() as pool:
         error = pool.submit(failed, folder, url)
         wait_until(lambda: is_running(owner))
-        query(owner, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{APPLICATION}'")
+        assert end_sessions(url, LIMITS) == 1
         assert error.result().sqlstate == "57P01"
     assert rows(owner, folder) == 0
     assert len(migrate(folder, url).applied) == 1
@@ -219,24 +221,23 @@ def test_a_migration_with_an_older_when_is_refused_before_drizzle_skips_it(app: 
     migrate(write(app, "journal", [MADE], [5]), url)
     folder = write(app, "journal", [MADE, ("late", "ALTER TABLE t ADD m int")], [5, 3])
     error = failed(folder, url)
-    assert error.file == "0001_late.sql"
-    assert "skips it and reports success" in str(error)
+    assert "0001_late: it would be skipped in silence" in str(error)
     assert rows(owner, folder) == 1
 
 
 @pytest.mark.parametrize("kind", ["folders", "plain"])
 def test_a_migration_that_comes_late_runs_where_the_tool_goes_by_names(app: Path, url: str, kind: str) -> None:
     migrate(write(app, kind, [MADE], [5]), url)
-    assert len(migrate(write(app, kind, [("late", "ALTER TABLE t ADD m int")], [3]), url).applied) == 1
+    folder = write(app, kind, [MADE, ("late", "ALTER TABLE t ADD m int")], [5, 3])
+    assert len(migrate(folder, url).applied) == 1
 
 
 @every_kind
-def test_an_edited_file_that_was_applied_is_refused(app: Path, url: str, owner: Session, kind: str) -> None:
+def test_an_edited_file_that_was_applied_is_refused(app: Path, url: str, kind: str) -> None:
     migrate(write(app, kind, [MADE]), url)
     edited = write(app, kind, [("made", "CREATE TABLE t (n bigint)")])
     error = failed(edited, url)
-    assert error.file == file_of(kind, 1, "made")
-    assert "edited afterwards" in str(error)
+    assert f"{file_of(kind, 1, 'made')}: it was changed after it ran here" in str(error)
 
 
 @every_kind

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 KINDS = ("journal", "folders", "plain")
-BREAKPOINT = "\n--> statement-breakpoint\n"
+BREAKPOINT = ";--> statement-breakpoint\n"
 
 Written = Sequence[tuple[str, str]]
 """Names and the SQL of migrations, the oldest first; statements are parted by a semicolon."""
@@ -17,7 +17,7 @@ def write(app: Path, kind: str, migrations: Written, orders: Sequence[int] | Non
     minutes = orders or range(1, len(migrations) + 1)
     entries = []
     for position, ((name, sql), minute) in enumerate(zip(migrations, minutes, strict=True)):
-        text = BREAKPOINT.join(sql.split(";"))
+        text = BREAKPOINT.join(sql.split(";")) + ";"
         if kind == "journal":
             tag = f"{position:04d}_{name}"
             put(folder / f"{tag}.sql", text)
