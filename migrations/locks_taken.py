@@ -31,20 +31,29 @@ SELECT relation::bigint, mode FROM pg_locks
 WHERE pid = pg_backend_pid() AND granted AND relation = ANY(%s) AND mode <> 'AccessShareLock'
 """
 
+_CHANGED = "SELECT relid::bigint, n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables WHERE n_tup_upd + n_tup_del > 0"
+"""Rows that the transaction so far has changed or deleted, each of which it holds a lock of its own on."""
+
 
 @dataclass(frozen=True)
 class HeldLock:
-    """One mode of lock on one table, and the seconds from before the statement that took it to after the commit."""
+    """One mode of lock on one table, and the seconds from before the statement that took it to after the commit.
+
+    `rows` is how many rows are locked besides.
+    """
 
     table: str
     mode: str
     seconds: float
+    rows: int = 0
 
     @property
     def blocks(self) -> str:
         """What the app's own statements on the table have to wait for it."""
         if self.mode == "AccessExclusiveLock":
             return "reads and writes"
+        if self.rows:
+            return f"writes to the {self.rows:,} rows that it changes"
         return "writes" if _MODES.index(self.mode) >= _MODES.index("ShareLock") else ""
 
 
@@ -58,11 +67,14 @@ class LockWatch:
         self._tables = {int(oid): str(name) for oid, name in found}
         self._since: dict[tuple[int, str], float] = {}
         self._held: dict[tuple[int, str], float] = {}
+        self._rows: dict[int, int] = {}
 
     def look(self, began: float) -> None:
         """Note what is held after a statement that began at `began`."""
         for oid, mode in self._connection.execute(_HELD, (list(self._tables),)).fetchall():
             self._since.setdefault((int(oid), str(mode)), began)
+        for oid, rows in self._connection.execute(_CHANGED).fetchall():
+            self._rows[int(oid)] = max(int(rows), self._rows.get(int(oid), 0))
 
     def released(self) -> None:
         """Note that the transaction has just ended."""
@@ -73,5 +85,8 @@ class LockWatch:
 
     def held(self) -> tuple[HeldLock, ...]:
         """Return each lock's longest time, the longest first."""
-        found = [HeldLock(self._tables[oid], mode, seconds) for (oid, mode), seconds in self._held.items()]
+        found = [
+            HeldLock(self._tables[oid], mode, seconds, self._rows.get(oid, 0) if mode == "RowExclusiveLock" else 0)
+            for (oid, mode), seconds in self._held.items()
+        ]
         return tuple(sorted(found, key=lambda lock: (-lock.seconds, lock.table, lock.mode)))

@@ -52,7 +52,7 @@ def test_it_runs_on_a_copy_and_leaves_the_served_branch_and_nothing_else(
     assert {table for table, _ in held} == {"t"}
     assert held["t", "AccessExclusiveLock"].blocks == "reads and writes"
     assert held["t", "AccessExclusiveLock"].seconds > 0.3
-    assert held["t", "RowExclusiveLock"].blocks == ""
+    assert held["t", "RowExclusiveLock"].blocks == "writes to the 100 rows that it changes"
     assert [each.number for each in receipt.statements] == [1, 2, 3]
     assert receipt.statements[2].seconds >= 0.3
     assert "t: reads and writes wait" in told_of(receipt)

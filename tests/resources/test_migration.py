@@ -1,5 +1,9 @@
 """Migration, the resource: what a preview refuses and asks, what `pulumi up` does, and what a crash leaves."""
 
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -196,6 +200,37 @@ def test_a_run_whose_state_was_lost_is_found_with_its_way_back(world: World) -> 
     assert again["pending"] == []
     assert again["restore_point"]["id"] == before["restore_point"]["id"]
     assert again["restore_point"]["lsn"] == before["restore_point"]["lsn"]
+    assert world.branches() == ["before-0000_made"]
+
+
+KILLED = """
+import json, os, signal, sys
+from resources import migrating
+from resources.migration import MigrationProvider
+step = sys.argv[1]
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+if step == "in the rehearsal":
+    import migrations.rehearsal
+    migrations.rehearsal.count_tables = die
+elif step == "before the run":
+    migrating.run_pending = die
+else:
+    migrating._ran = die
+MigrationProvider().create(json.loads(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("step", ["in the rehearsal", "before the run", "after the run"])
+def test_an_up_that_is_killed_converges_with_the_next_one(world: World, owner: Session, step: str) -> None:
+    props = world.props(MADE)
+    done = subprocess.run([sys.executable, "-c", KILLED, step, json.dumps(props)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    outs = create(props)
+    assert outs["pending"] == []
+    assert outs["restore_point"]["name"] == "before-0000_made"
+    assert run(owner, "SELECT count(*) FROM t") == [(1000,)]
+    assert run(owner, "SELECT count(*) FROM drizzle.__drizzle_migrations") == [(1,)]
     assert world.branches() == ["before-0000_made"]
 
 
