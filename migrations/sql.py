@@ -159,7 +159,10 @@ def _inside(statement: Statement) -> tuple[list[Statement], bool]:
 
 
 def _constant(expression: str) -> str | None:
-    [(_, node, _, _)] = _statements(f"SELECT {expression}")
+    try:
+        [(_, node, _, _)] = _statements(f"SELECT {expression}")
+    except (pglast.parser.ParseError, ValueError):
+        return None
     value = node["targetList"][0]["ResTarget"]["val"]
     found = value.get("A_Const", {}).get("sval", {}).get("sval")
     return found if isinstance(found, str) else None
