@@ -82,6 +82,12 @@ def test_a_folder_that_fits_its_table_is_not_refused() -> None:
     assert history_refusals((), (), TOOL) == ([], [])
 
 
+def test_two_applied_ones_that_changed_places_are_both_refused() -> None:
+    swapped = (replace(TWO, order=ONE.order, tag=ONE.tag), replace(ONE, order=TWO.order, tag=TWO.tag))
+    refusals, _ = history_refusals(swapped, applied(ONE, TWO), TOOL)
+    assert [each.tag for each in refusals] == ["0000_m", "0001_m"]
+
+
 def test_other_line_ends_are_told_and_not_refused() -> None:
     windows = replace(migration("SELECT 1;\r\n", TWO.tag), order=TWO.order)
     refusals, told = history_refusals((ONE, windows), applied(ONE, TWO), TOOL)

@@ -79,10 +79,16 @@ def test_a_change_of_type_that_leaves_the_rows_as_they_are_is_no_finding() -> No
 def test_a_file_that_switches_squawk_off_does_so_for_itself_alone() -> None:
     silent = migration(f"-- squawk-ignore-file\n{LOCKS}", "0001_m")
     assert [each.tag for each in lint((silent, migration(LOCKS, "0002_m")))] == ["0002_m"]
+    silent_of_one = migration(f"-- squawk-ignore-file renaming-table\n{LOCKS}", "0001_m")
+    renames = migration("ALTER TABLE orders RENAME TO purchases", "0002_m")
+    assert [(each.tag, each.rule) for each in lint((silent_of_one, renames))] == [
+        ("0001_m", "constraint-missing-not-valid"),
+        ("0002_m", "renaming-table"),
+    ]
 
 
 def test_a_squawk_file_nearby_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".squawk.toml").write_text('excluded_rules = ["constraint-missing-not-valid"]')
+    (tmp_path / ".squawk.toml").write_text("excluded_rules = [")
     monkeypatch.chdir(tmp_path)
     assert len(lint((migration(LOCKS),))) == 1
 

@@ -22,6 +22,11 @@ def test_files_are_read_by_number_and_parted_into_statements(tmp_path: Path) -> 
     assert (second.tag, second.order, tenth.order) == ("0002_two", 2, 10)
 
 
+def test_numbers_are_compared_as_numbers(tmp_path: Path) -> None:
+    found = PlainSql().read(plain(tmp_path, m10000_last="SELECT 1", m9999_first="SELECT 1"))
+    assert [each.tag for each in found] == ["9999_first", "10000_last"]
+
+
 def test_pending_is_whatever_has_no_row_of_its_name(tmp_path: Path) -> None:
     tool = PlainSql()
     first, second = tool.read(plain(tmp_path, m0001_one="SELECT 1", m0002_two="SELECT 1"))
@@ -53,6 +58,12 @@ def test_a_folder_says_by_what_lies_in_it_whose_it_is(tmp_path: Path) -> None:
     assert tool_for(journal(tmp_path / "old", "SELECT 1")).name == "drizzle-kit with a journal"
     assert tool_for(folders(tmp_path / "new", m20261124133406_a="SELECT 1")).name == "drizzle-kit 1.0"
     assert tool_for(plain(tmp_path / "plain", m0001_a="SELECT 1")).name == "plain SQL files"
+
+
+def test_a_folder_that_was_converted_half_way_is_refused(tmp_path: Path) -> None:
+    folder = journal(folders(tmp_path / "both", m20261124133406_a="SELECT 1"), "SELECT 1")
+    with pytest.raises(BrokenMigrationsError, match=r"drizzle-kit 1\.0 refuses a folder that holds a journal of 0\.x"):
+        tool_for(folder).read(folder)
 
 
 def test_a_folder_that_no_tool_reads_is_refused(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def test_a_password_is_not_shown() -> None:
         "CREATE USER MAPPING FOR app SERVER s OPTIONS (user 'a', password 'hunter2')",
         "CREATE ROLE reader PASSWORD 'hunter2' PASWORD",
         "CREATE ROLE reader PASSWORD PASSWORD 'hunter2'",
+        "CREATE ROLE reader LOGIN 'hunter2' PASSWORD",
     )
     for sql in secrets:
         found = verdict(f"SELECT 1;\n{sql};\nSELECT 2", options=JudgeOptions(level="error"))
