@@ -54,7 +54,7 @@ class Columns:
         node = statement.node
         match statement.kind:
             case "CreateStmt":
-                columns = [each["ColumnDef"] for each in node.get("tableElts", []) if "ColumnDef" in each]
+                columns = [each["ColumnDef"] for each in node.get("tableElts", []) if _is_typed(each)]
                 self.types[table_of(node["relation"])] = {each["colname"]: type_of(each) for each in columns}
             case "AlterTableStmt" if "relation" in node:
                 for command in commands(node):
@@ -92,6 +92,11 @@ def table_of(relation: Mapping[str, Any]) -> Table:
 def commands(node: Node) -> list[Node]:
     """Return the parts of an ALTER TABLE."""
     return [each["AlterTableCmd"] for each in node.get("cmds", [])]
+
+
+def _is_typed(element: Node) -> bool:
+    """Tell whether a table's part is a column with a type; one of a partition or of a typed table has none."""
+    return "typeName" in element.get("ColumnDef", {})
 
 
 def type_of(definition: Node) -> ColumnType:

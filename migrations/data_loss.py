@@ -88,6 +88,8 @@ def _taken(statement: Statement, columns: Columns, made: _Made) -> list[str]:
 
 def _dropped(node: Node, made: _Made) -> list[str]:
     kind, cascades = node["removeType"], node.get("behavior") == "DROP_CASCADE"
+    if kind not in ("OBJECT_TABLE", "OBJECT_SCHEMA", *_CASCADING):
+        return []
     names = [_names(each) for each in node["objects"]]
     if kind == "OBJECT_TABLE":
         tables = [(each[-2] if len(each) > 1 else "public", each[-1]) for each in names]

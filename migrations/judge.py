@@ -59,7 +59,8 @@ def judge(
     refusals, told = history_refusals(migrations, applied, tool)
     parsed = [parse(each) for each in pending]
     tags = {each.tag for each in pending}
-    before = tuple(each for other in migrations if other.tag not in tags for each in parse(other).statements)
+    ran = [each for each in migrations if pending and each.tag not in tags]
+    before = tuple(each for other in ran for each in parse(other).statements)
     statements = tuple(each for every in parsed for each in every.statements)
     refusals += [each for every in parsed for each in every.refusals]
     for group in _transactions(parsed, tool):

@@ -119,16 +119,10 @@ def _statements(text: str) -> list[tuple[str, Node, str, int]]:
         start = each.get("stmt_location", 0)
         length = each.get("stmt_len", 0) or len(raw) - start
         body = raw[start : start + length].decode()
-        lead = _lead(body)
+        lead = len(body) - len(body.lstrip())
         [(kind, node)] = each["stmt"].items()
         found.append((kind, node, body[lead:].strip(), 1 + raw[:start].count(b"\n") + body[:lead].count("\n")))
     return found
-
-
-def _lead(text: str) -> int:
-    """Return how many characters stand before a statement's first word: blanks and comments."""
-    words = (token.start for token in pglast.parser.scan(text) if token.name not in ("SQL_COMMENT", "C_COMMENT"))
-    return next(words, 0)
 
 
 def _inside(statement: Statement) -> tuple[list[Statement], bool]:
@@ -159,7 +153,10 @@ def _inside(statement: Statement) -> tuple[list[Statement], bool]:
 
 
 def _constant(expression: str) -> str | None:
-    [(_, node, _, _)] = _statements(f"SELECT {expression}")
+    try:
+        [(_, node, _, _)] = _statements(f"SELECT {expression}")
+    except (pglast.parser.ParseError, ValueError):
+        return None
     value = node["targetList"][0]["ResTarget"]["val"]
     found = value.get("A_Const", {}).get("sval", {}).get("sval")
     return found if isinstance(found, str) else None

@@ -1,11 +1,12 @@
 """The verdict in words: what the preview says before anything runs, and the same taken apart again for a review.
 
-Every line of the body is indented by four or more: a reader of the preview tells it from the review of a move, whose
-labels are indented by two.
+SQL stands behind a bar, so that nothing in it is taken for a line of the block itself, or of the review of a move,
+whose lines are indented by 2 or 12.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 from collections import Counter
@@ -18,12 +19,13 @@ from migrations.model import Migration
 from migrations.sql import Statement, parse, shown, tells_password
 
 WIDTH = 98
-_NAME, _SQL = "    ", "        "
+_NAME, _SQL, _NOTE = "    ", "    | ", "        "
 _MOST_LINES = 40
 """Lines of SQL of one migration."""
 _MOST_IN_ALL = 200
 _MOST_NOTES = 40
 _LONGEST_PIECE = 20_000
+_TITLE = re.compile(r"pending: \d+ migrations?, .*")
 _HEAD = re.compile(r" {4}(\S+)  \S+")
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -47,14 +49,14 @@ def pieces(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def pieces_of(text: str) -> list[tuple[str, str]]:
-    """Return (tag, SQL) of each migration in a block that `told` wrote, as far as the block holds it."""
+    """Return (tag, SQL) of each migration in a text with a block that `told` wrote, as far as the block holds it."""
     found: list[tuple[str, list[str]]] = []
-    for line in text.splitlines()[1:]:
-        if line.startswith(_SQL):
+    for line in itertools.dropwhile(lambda line: not _TITLE.fullmatch(line), text.splitlines()):
+        if found and line.startswith(_SQL):
             found[-1][1].append(line.removeprefix(_SQL))
         elif head := _HEAD.fullmatch(line):
             found.append((head[1], []))
-        else:
+        elif found:
             break
     return [(tag, "\n".join(lines)) for tag, lines in found]
 
@@ -119,7 +121,7 @@ def _notes(title: str, notes: Iterable[str]) -> list[str]:
             _clean(" ".join(note.split())),
             WIDTH,
             initial_indent=f"{_NAME}  - ",
-            subsequent_indent=_SQL,
+            subsequent_indent=_NOTE,
             break_on_hyphens=False,
         )
     more = len(notes) - _MOST_NOTES

@@ -91,7 +91,7 @@ _RULES: tuple[_Rule, ...] = (
         "CREATE INDEX CONCURRENTLY",
         ("IndexStmt",),
         lambda node: bool(node.get("concurrent")),
-        f"{_FIRST}, and write CREATE INDEX IF NOT EXISTS of the same name without CONCURRENTLY here, which then does nothing",
+        f"{_FIRST}, and write CREATE INDEX IF NOT EXISTS without CONCURRENTLY here, which then finds it",
     ),
     (
         "DROP INDEX CONCURRENTLY",

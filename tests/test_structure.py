@@ -65,6 +65,12 @@ def test_settings_strategies_topology_and_plan_know_nothing_of_pulumi(part: str)
     assert [name(path) for path in found if any(top.startswith("pulumi") for top in tops(path))] == []
 
 
+def test_migrations_know_nothing_of_pulumi() -> None:
+    found = modules("migrations")
+    assert found, "migrations/ holds no module"
+    assert [name(path) for path in found if any(top.startswith("pulumi") for top in tops(path))] == []
+
+
 def test_the_configuration_is_read_in_one_place() -> None:
     program = [ROOT / "__main__.py", *(path for part in ("components", "resources") for path in modules(part))]
     readers = {name(path) for path in program if {"pulumi.Config", "pulumi.runtime.config"} & attributes(path)}
