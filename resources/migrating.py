@@ -11,23 +11,31 @@ import pulumi
 
 from migrations.judge import JudgeOptions, Verdict, judge
 from migrations.limits import Limits
+from migrations.lint import LintError
 from migrations.lock import locked
+from migrations.model import BrokenMigrationsError
 from migrations.outcome import MigrationFailedError, Run
 from migrations.rehearsal import is_valid, receipt_digest, rehearse, told_of
 from migrations.restore_point import find_restore_point, make_restore_point
 from migrations.run import Pending, applied, run_pending
 from migrations.run_drizzle import end_sessions
 from migrations.throwaway import delete_leftovers
+from migrations.told import told
 from migrations.tools import tool_for
 from resources.app_files import app_digest
+from resources.departure import UNREACHABLE
 from resources.neon_api import Address, Neon
 from resources.postgres import connected
+from resources.review import is_known
 
 if TYPE_CHECKING:
     from migrations.lock import Lock
 
 _LOCK_SECONDS = 30.0
 """For the lock of another migration; it holds that until its rehearsal and run are over."""
+
+_UNKNOWABLE = (BrokenMigrationsError, LintError, MigrationFailedError, *UNREACHABLE)
+"""What it raises to judge a folder against a database."""
 
 _KEPT = ("applied", "receipt", "restore_point", "way_back", "ran")
 
@@ -71,6 +79,30 @@ def verdict_of(props: dict[str, Any]) -> Verdict:
     with Neon() as neon:
         url = neon.uri(address_of(props), pooled=False)
     return judge(migrations, applied(tool, url, limits_of(settings)), tool, _options(settings))
+
+
+def judged(props: dict[str, Any]) -> tuple[list[str], str]:
+    """Return why nothing may run, and what the reviewer is told."""
+    folder = Path(props["folder"])
+    try:
+        if not (is_known(props["branch"]) and is_known(props["endpoint"])):
+            count = len(tool_for(folder, props["settings"]["table"]).read(folder))
+            return [], f"migrations: which of {count} are pending on {props['name']} is known once it is there"
+        verdict = verdict_of(props)
+    except _UNKNOWABLE as error:
+        return [f"the migrations in {folder} can't be judged: {error}"], ""
+    if verdict.refusals:
+        return [f"migration refused: {refusal}" for refusal in verdict.refusals], ""
+    return [], told(verdict) if verdict.pending or verdict.cautions else ""
+
+
+def pending_tags(props: dict[str, Any]) -> list[str]:
+    """Return what is pending on the served branch as it is; what was, with a warning, where that can't be told."""
+    try:
+        return [each.tag for each in verdict_of(props).pending]
+    except _UNKNOWABLE as error:
+        pulumi.log.warn(f"which migrations are pending on {props['name']} can't be told: {error}")
+        return list(props["pending"])
 
 
 def address_of(props: dict[str, Any]) -> Address:

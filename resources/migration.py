@@ -9,7 +9,6 @@ The restore point is made after the rehearsal, so that it holds the rows that we
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -24,14 +23,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from migrations.lint import LintError
-from migrations.model import BrokenMigrationsError
-from migrations.outcome import MigrationFailedError
-from migrations.told import told
-from migrations.tools import tool_for
-from resources.departure import UNREACHABLE
-from resources.migrating import migrate, verdict_of
-from resources.review import is_known
+from resources.deferred import migrating
 
 _JUDGED = ("project", "branch", "database", "folder", "digest", "settings")
 _RUN_ANEW = ("branch", "database", "folder", "digest")
@@ -50,14 +42,14 @@ class MigrationProvider(ResourceProvider):
         """
         if not news["folder"] or all(_olds.get(key) == news[key] for key in _JUDGED):
             return CheckResult(news, [])
-        refusals, review = _judged(news)
+        refusals, review = migrating.judged(news)
         if review:
             pulumi.log.info(review)
         return CheckResult(news, [CheckFailure("", refusal) for refusal in refusals])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Run what is pending on a branch that this resource hasn't seen; what an earlier run did is found."""
-        return CreateResult("migration", migrate(props, {}))
+        return CreateResult("migration", migrating.migrate(props, {}))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Other files, another branch, or something left pending, unless the settings say that it waits."""
@@ -69,21 +61,16 @@ class MigrationProvider(ResourceProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Run what is pending."""
-        return UpdateResult(migrate(_news, _olds))
+        return UpdateResult(migrating.migrate(_news, _olds))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Look at the tool's table: what is missing from it is pending, and is judged and run with the next update."""
         inputs = {key: value for key, value in props.items() if key not in _OUTPUTS}
         if not props["folder"]:
             return ReadResult(id_, props, inputs)
-        try:
-            pending = [each.tag for each in verdict_of(props).pending]
-        except (BrokenMigrationsError, LintError, MigrationFailedError, *UNREACHABLE) as error:
-            pulumi.log.warn(f"which migrations are pending on {props['name']} can't be told: {error}")
-            return ReadResult(id_, props, inputs)
-        if pending != props["pending"]:
-            inputs = inputs | {"digest": ""}
-        return ReadResult(id_, props | {"pending": pending}, inputs)
+        pending = migrating.pending_tags(props)
+        anew = {"digest": ""} if pending != props["pending"] else {}
+        return ReadResult(id_, props | {"pending": pending} | anew, inputs | anew)
 
 
 class Migration(Resource, module="environments", name="Migration"):
@@ -131,18 +118,3 @@ class Migration(Resource, module="environments", name="Migration"):
             "settings": settings,
         }
         super().__init__(MigrationProvider(), name, {**props, **dict.fromkeys(_OUTPUTS)}, opts)
-
-
-def _judged(news: dict[str, Any]) -> tuple[list[str], str]:
-    """Return why nothing may run, and what the reviewer is told."""
-    try:
-        if not (is_known(news["branch"]) and is_known(news["endpoint"])):
-            tool = tool_for(Path(news["folder"]), news["settings"]["table"])
-            count = len(tool.read(Path(news["folder"])))
-            return [], f"migrations: which of {count} are pending on {news['name']} is known once it is there"
-        verdict = verdict_of(news)
-    except (BrokenMigrationsError, LintError, MigrationFailedError, *UNREACHABLE) as error:
-        return [f"the migrations in {news['folder']} can't be judged: {error}"], ""
-    if verdict.refusals:
-        return [f"migration refused: {refusal}" for refusal in verdict.refusals], ""
-    return [], told(verdict) if verdict.pending or verdict.cautions else ""
