@@ -57,7 +57,8 @@ def told(preview: Preview) -> Told:
     lines = [_CREDENTIALS.sub(_HIDDEN, line) for line in preview.said]
     while lines:
         level, text = _level(lines.pop(0))
-        body = _block(lines, whole=level == "error")
+        plain = not level and text != _TRACEBACK
+        body = _indented(lines) if plain else _block(lines, whole=level == "error")
         if level == "error" or text == _TRACEBACK:
             refusals.append("\n".join([text, *body]))
         elif level == "warning":
@@ -91,6 +92,14 @@ def _block(lines: list[str], *, whole: bool) -> list[str]:
     """Take from `lines` what belongs to the line before: all up to the next one with a level, or to a traceback."""
     taken: list[str] = []
     while lines and not _LEVEL.match(lines[0]) and (whole or lines[0] != _TRACEBACK):
+        taken.append(lines.pop(0))
+    return taken
+
+
+def _indented(lines: list[str]) -> list[str]:
+    """Take from `lines` what is indented below the line before."""
+    taken: list[str] = []
+    while lines and lines[0].startswith(" "):
         taken.append(lines.pop(0))
     return taken
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resources.deferred import httpx
-from resources.http import JsonApi
+from resources.http import JsonApi, NotFoundError
 
 DEFAULT_URL = "https://console.neon.tech/api/v2"
 _POLL = 0.1
@@ -70,6 +70,28 @@ class Neon(JsonApi):
             if not cursor or not page["operations"]:
                 return
             query["cursor"] = cursor
+
+    def make_branch(
+        self, project: str, name: str, parent: str, expires_at: str, compute: dict[str, Any] | None = None
+    ) -> tuple[str, str]:
+        """Make a copy of `parent` that Neon deletes at `expires_at`; return the ids of the branch and of its compute.
+
+        Without `compute`, its size and suspension, there is none, and the second id is empty.
+        """
+        body = {
+            "branch": {"name": name, "parent_id": parent, "expires_at": expires_at},
+            "endpoints": [{"type": "read_write"} | compute] if compute else [],
+        }
+        answer = self.call("POST", f"/projects/{project}/branches", json=body)
+        self._done(project, answer)
+        return answer["branch"]["id"], answer["endpoints"][0]["id"] if compute else ""
+
+    def delete_branch(self, project: str, branch: str) -> None:
+        """Delete a branch with its compute; harmless where it isn't there."""
+        try:
+            self._done(project, self.call("DELETE", f"/projects/{project}/branches/{branch}"))
+        except NotFoundError:
+            return
 
     def endpoints(self, project: str, branch: str) -> list[dict[str, Any]]:
         """Return the computes of one branch."""

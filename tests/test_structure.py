@@ -11,12 +11,13 @@ from localcloud.__main__ import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 300
 
-PACKAGES = ("components", "resources", "recovery", "report", "localcloud", "demo", "bench", "tests")
+PACKAGES = ("components", "resources", "migrations", "recovery", "report", "localcloud", "demo", "bench", "tests")
 FORBIDDEN = {
     "components": {"recovery", "report", "localcloud", "tests", "demo", "bench"},
     "resources": {"components", "recovery", "report", "localcloud", "tests", "demo", "bench"},
+    "migrations": {"components", "recovery", "report", "localcloud", "tests", "demo", "bench"},
     "report": {"localcloud", "tests", "demo", "bench"},
-    "localcloud": {"components", "resources", "recovery", "report", "tests", "demo", "bench"},
+    "localcloud": {"components", "resources", "migrations", "recovery", "report", "tests", "demo", "bench"},
 }
 PURE = ("settings", "strategies", "topology", "plan")
 
@@ -61,6 +62,12 @@ def test_the_program_and_the_local_cloud_never_import_each_other(package: str) -
 def test_settings_strategies_topology_and_plan_know_nothing_of_pulumi(part: str) -> None:
     found = [path for path in modules("components") if part in path.relative_to(ROOT / "components").parts[0]]
     assert found, f"components/ holds no {part}"
+    assert [name(path) for path in found if any(top.startswith("pulumi") for top in tops(path))] == []
+
+
+def test_migrations_know_nothing_of_pulumi() -> None:
+    found = modules("migrations")
+    assert found, "migrations/ holds no module"
     assert [name(path) for path in found if any(top.startswith("pulumi") for top in tops(path))] == []
 
 

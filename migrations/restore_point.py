@@ -1,0 +1,104 @@
+"""The restore point: a branch of production from right before a migration, without a compute, that ends by itself.
+
+It keeps the rows as they were for longer than Neon's history does. While the history lasts, the LSN that is noted along
+with it is the shorter way back: a branch `from` the served one `at` that LSN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from migrations.throwaway import in_
+from resources.http import ApiError
+from resources.neon_api import Address, Neon
+from resources.postgres import Connection
+
+_LONGEST_TAG = 80
+_TRIES = 20
+_OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
+
+
+@dataclass(frozen=True)
+class RestorePoint:
+    """The branch, and the moment that it shows: its LSN on the served branch, the oldest transaction that it may miss.
+
+    `xmin` is empty for one that was found after a crash.
+    """
+
+    id: str
+    name: str
+    expires_at: str
+    lsn: str
+    xmin: str
+
+    def edit(self, served: str) -> str:
+        """Return the edit of the stack file that goes back to it; `served` is the name of the migrated branch.
+
+        It reaches as far back as Neon's history does; later the branch itself holds the rows.
+        """
+        restored = f"{served}-restored"
+        source = f'{{from: {{branch: {served}}}, at: "{self.lsn}"}}'
+        return (
+            f"take the migration out of the folder (it would run again), add {restored}: {source} to "
+            f"environments:branches, set environments:serve: {restored}"
+        )
+
+
+def make_restore_point(neon: Neon, connection: Connection, served: Address, tag: str, days: float) -> RestorePoint:
+    """Make the branch `before-<tag>` of the branch of `served`, to which `connection` is.
+
+    One of the same name that an earlier run of the same migration left is replaced: rows were written after it. It
+    stays, and the next free name is taken, where it belongs to another branch or can't be deleted.
+    """
+    name = _free_name(neon, served, _name(tag))
+    row = connection.execute(_OLDEST).fetchone()
+    branch, _ = neon.make_branch(served.project, name, served.branch, in_(timedelta(days=days)))
+    return _restore_point(neon.branch(served.project, branch), xmin=str(row[0]) if row else "")
+
+
+def find_restore_point(neon: Neon, served: Address, tags: Sequence[str]) -> RestorePoint | None:
+    """Return the newest one that was made of the branch of `served` before one of the migrations `tags`."""
+    names = [_name(tag) for tag in tags]
+    found = [
+        branch
+        for branch in neon.branches(served.project)
+        if _is_ours(branch, served) and any(_is_called(branch["name"], name) for name in names)
+    ]
+    newest = max(found, key=lambda branch: str(branch["created_at"]), default=None)
+    return _restore_point(newest, xmin="") if newest else None
+
+
+def _restore_point(branch: dict[str, Any], xmin: str) -> RestorePoint:
+    return RestorePoint(branch["id"], branch["name"], branch["expires_at"], branch.get("parent_lsn") or "", xmin)
+
+
+def _name(tag: str) -> str:
+    return f"before-{tag[:_LONGEST_TAG]}"
+
+
+def _is_ours(branch: dict[str, Any], served: Address) -> bool:
+    return branch.get("parent_id") == served.branch and bool(branch.get("expires_at"))
+
+
+def _is_called(name: str, wanted: str) -> bool:
+    rest = name.removeprefix(wanted)
+    return name.startswith(wanted) and (not rest or (rest[0] == "-" and rest[1:].isdecimal()))
+
+
+def _free_name(neon: Neon, served: Address, wanted: str) -> str:
+    taken = {branch["name"]: branch for branch in neon.branches(served.project)}
+    for number in range(1, _TRIES):
+        name = wanted if number == 1 else f"{wanted}-{number}"
+        found = taken.get(name)
+        if found is None:
+            return name
+        if _is_ours(found, served):
+            try:
+                neon.delete_branch(served.project, found["id"])
+            except ApiError:
+                continue
+            return name
+    raise ApiError("Neon", "the restore point", 409, "", f"{_TRIES} branches are called {wanted}: delete some of them")
