@@ -76,7 +76,8 @@ def judge(
         f"allow_data_loss names {each}, which is no migration of this folder" for each in _unknown(allowed, migrations)
     ]
     rewritten, cheap = rewrites(before, statements)
-    found = () if options.level == "off" else _findings(pending, options, cheap)
+    unread = {each.tag for every in parsed for each in every.refusals}
+    found = () if options.level == "off" else _findings(pending, options, cheap, unread)
     refusals += [_found(each, options.level) for each in found if reaches(each, options.level)]
     told += rewritten + cautions(statements) + opaque(each for every in parsed for each in every.opaque)
     return Verdict(tool, options, pending, tuple(refusals), found, tuple(told), statements)
@@ -102,10 +103,12 @@ def _unknown(allowed: set[str], migrations: tuple[Migration, ...]) -> list[str]:
 
 
 def _findings(
-    pending: tuple[Migration, ...], options: JudgeOptions, cheap: set[tuple[str, int]]
+    pending: tuple[Migration, ...], options: JudgeOptions, cheap: set[tuple[str, int]], unread: set[str]
 ) -> tuple[Finding, ...]:
+    """Ask squawk; `cheap` are places of type changes that cost nothing, `unread` tags that Postgres can't read."""
     found = lint(pending, excluded=options.excluded_rules, postgres=options.postgres)
-    return tuple(each for each in found if not (each.rule in _OF_TYPE and (each.file, each.line) in cheap))
+    found = [each for each in found if not (each.rule in _OF_TYPE and (each.file, each.line) in cheap)]
+    return tuple(each for each in found if not (each.rule == "syntax-error" and each.tag in unread))
 
 
 def _found(finding: Finding, level: Level) -> Refusal:

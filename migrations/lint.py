@@ -35,7 +35,6 @@ ERRORS = frozenset({
     "renaming-column",
     "renaming-object",
     "renaming-table",
-    "syntax-error",
 })  # fmt: skip
 """Rules whose breach refuses a migration at level `error`."""
 

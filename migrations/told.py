@@ -20,6 +20,8 @@ from migrations.sql import Statement, parse, shown, tells_password
 
 WIDTH = 98
 _NAME, _SQL, _NOTE = "    ", "    | ", "        "
+_ITEM = f"{_NAME}  - "
+_KNOW = "to know"
 _MOST_LINES = 40
 """Lines of SQL of one migration."""
 _MOST_IN_ALL = 200
@@ -38,7 +40,7 @@ def told(verdict: Verdict) -> str:
         sql = _sql_lines(migration, verdict.statements, min(left, _MOST_LINES))
         left = max(left - len(sql), 1)
         lines += [f"{_NAME}{_clean(migration.tag)}  {_clean(migration.file)}", *(f"{_SQL}{line}" for line in sql)]
-    lines += _notes("to know", [*verdict.cautions, *_harmless(verdict.findings, verdict.options)])
+    lines += _notes(_KNOW, [*verdict.cautions, *_harmless(verdict.findings, verdict.options)])
     lines += _notes("refused", [str(each) for each in verdict.refusals])
     return "\n".join(lines)
 
@@ -68,6 +70,21 @@ def _harmless(findings: Iterable[Finding], options: JudgeOptions) -> list[str]:
     first = {(each.tag, each.rule): each for each in reversed(below)}
     alike = {key: f" — and {count - 1} more like it" if count > 1 else "" for key, count in counts.items()}
     return [f"{first[key]}{alike[key]}" for key in counts]
+
+
+def cautions_of(text: str) -> list[str]:
+    """Return what such a block says under "to know", a line each."""
+    lines = text.splitlines()
+    start = f"{_NAME}{_KNOW}:"
+    found: list[str] = []
+    for line in lines[lines.index(start) + 1 :] if start in lines else []:
+        if line.startswith(_ITEM):
+            found.append(line.removeprefix(_ITEM))
+        elif found and line.startswith(_NOTE):
+            found[-1] += f" {line.strip()}"
+        else:
+            break
+    return found
 
 
 def _title(verdict: Verdict) -> str:
@@ -120,12 +137,12 @@ def _notes(title: str, notes: Iterable[str]) -> list[str]:
         lines += textwrap.wrap(
             _clean(" ".join(note.split())),
             WIDTH,
-            initial_indent=f"{_NAME}  - ",
+            initial_indent=_ITEM,
             subsequent_indent=_NOTE,
             break_on_hyphens=False,
         )
     more = len(notes) - _MOST_NOTES
-    return [*lines, f"{_NAME}  - … and {more} more"] if more > 0 else lines
+    return [*lines, f"{_ITEM}… and {more} more"] if more > 0 else lines
 
 
 def _clean(text: str) -> str:

@@ -41,6 +41,7 @@ def comment(preview: Preview) -> str:
         _destroyed(preview),
         _review(preview, heard),
         _left_behind(heard),
+        _migrations(heard),
         _undo(preview, heard),
         _section("Lineage", lineage(preview, refused=bool(heard.refusals))),
         "" if heard.refusals else _compute(preview),
@@ -132,6 +133,15 @@ def _left_behind(heard: Told) -> str:
             head = ["table", "rows", *([""] if notes else [])]
             return _section("Rows left behind", table(head, rows[:_MOST_ROWS]), *_more(len(rows)))
     return ""
+
+
+def _migrations(heard: Told) -> str:
+    shown = [f"{name(tag)}\n\n{block(sql, 'sql')}" for tag, sql in heard.migrations]
+    if not shown:
+        return ""
+    count = "1 migration" if len(shown) == 1 else f"{len(shown)} migrations"
+    known = "\n".join(f"- {prose(each)}" for each in heard.cautions)
+    return _section("Pending migrations", folded(f"{count} with the SQL", "\n\n".join(shown)), *filter(None, [known]))
 
 
 def _undo(preview: Preview, heard: Told) -> str:

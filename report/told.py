@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from migrations.told import cautions_of, pieces_of
 from report.preview import Preview
 
 _LINE = re.compile(r"  (?! )(.{10})(\S.*)")
@@ -41,12 +42,17 @@ class Review:
 
 @dataclass(frozen=True)
 class Told:
-    """All that was said: the review or None, why it was refused (several lines at times), and warnings."""
+    """All that was said: the review or None, why it was refused (several lines at times), and warnings.
+
+    `migrations` are (tag, SQL) of each that is pending, `cautions` what is worth knowing of them.
+    """
 
     review: Review | None
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
     crashed: bool
+    migrations: tuple[tuple[str, str], ...] = ()
+    cautions: tuple[str, ...] = ()
 
 
 def told(preview: Preview) -> Told:
@@ -54,15 +60,18 @@ def told(preview: Preview) -> Told:
     review: Review | None = None
     refusals: list[str] = []
     warnings: list[str] = []
+    migrations: list[tuple[str, str]] = []
+    cautions: list[str] = []
     lines = [_CREDENTIALS.sub(_HIDDEN, line) for line in preview.said]
     while lines:
         level, text = _level(lines.pop(0))
-        plain = not level and text != _TRACEBACK
-        body = _indented(lines) if plain else _block(lines, whole=level == "error")
+        body = _block(lines, whole=level == "error")
         if level == "error" or text == _TRACEBACK:
             refusals.append("\n".join([text, *body]))
         elif level == "warning":
             warnings.append("\n".join([text, *body]))
+        elif pending := pieces_of(said := "\n".join([text, *body])):
+            migrations, cautions = pending, cautions_of(said)
         elif body and (found := _review(text, body)):
             review = found
     refusals += [_CREDENTIALS.sub(_HIDDEN, error) for error in preview.errors]
@@ -72,6 +81,8 @@ def told(preview: Preview) -> Told:
         refusals=tuple(each for each in dict.fromkeys(why) if each not in _NOISE),
         warnings=tuple(dict.fromkeys(warnings)),
         crashed=any(_TRACEBACK in refusal for refusal in refusals),
+        migrations=tuple(migrations),
+        cautions=tuple(cautions),
     )
 
 
@@ -92,14 +103,6 @@ def _block(lines: list[str], *, whole: bool) -> list[str]:
     """Take from `lines` what belongs to the line before: all up to the next one with a level, or to a traceback."""
     taken: list[str] = []
     while lines and not _LEVEL.match(lines[0]) and (whole or lines[0] != _TRACEBACK):
-        taken.append(lines.pop(0))
-    return taken
-
-
-def _indented(lines: list[str]) -> list[str]:
-    """Take from `lines` what is indented below the line before."""
-    taken: list[str] = []
-    while lines and lines[0].startswith(" "):
         taken.append(lines.pop(0))
     return taken
 

@@ -87,10 +87,16 @@ def test_sql_that_looks_like_the_block_is_no_migration() -> None:
 
 
 def test_the_reader_of_a_preview_does_not_take_the_block_for_a_part_of_the_review_of_a_move() -> None:
-    review = ["production moves from a to b (Clone & Promote)", "  host      another host", "  undo      put it back"]
+    review = [
+        "info: production moves from a to b (Clone & Promote)",
+        "  host      another host",
+        "  undo      put it back",
+    ]
     sql = "CREATE TABLE x (\n    a int, -- a\n      data      b\n            b int\n)"
-    block = told(verdict(sql, "DROP TABLE orders")).splitlines()
+    block = f"info: {told(verdict(sql, 'DROP TABLE orders'))}".splitlines()
     for said in ([*review, *block], [*block, *review]):
         preview = Preview("prod", "production", {}, "b", (), "a", "", (), tuple(said), ())
-        assert heard(preview).review == Review(review[0], (("host", "another host"), ("undo", "put it back")))
-        assert [tag for tag, _ in pieces_of("\n".join(said))] == ["0001_m", "0002_m"]
+        assert heard(preview).review == Review(
+            review[0].removeprefix("info: "), (("host", "another host"), ("undo", "put it back"))
+        )
+        assert [tag for tag, _ in pieces_of(told(verdict(sql, "DROP TABLE orders")))] == ["0001_m", "0002_m"]
