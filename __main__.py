@@ -8,7 +8,7 @@ import pulumi
 from components.credentials import CredentialsError, require_credentials
 from components.environment import Environment
 from components.other_stacks import read_exports
-from components.plan import foreign_stacks, plan
+from components.plan import Digests, folders, foreign_stacks, plan
 from components.settings import SettingsError
 from components.stack_file import read_stack
 from resources.app_files import app_digest
@@ -17,8 +17,8 @@ stack = pulumi.get_stack()
 try:
     require_credentials(os.environ)
     settings = read_stack(stack)
-    digest = app_digest(Path(settings.app.path)) if settings.app and settings.app.path else None
-    topology = plan(settings, stack, read_exports(foreign_stacks(settings, stack)), digest)
+    digests = Digests(**{name: app_digest(Path(folder)) for name, folder in folders(settings).items()})
+    topology = plan(settings, stack, read_exports(foreign_stacks(settings, stack)), digests)
 except (CredentialsError, SettingsError) as error:
     raise pulumi.RunError(str(error)) from None
 
@@ -26,4 +26,5 @@ environment = Environment(stack, topology, os.environ.get("VERCEL_TEAM"))
 pulumi.export("projects", {"neon": environment.neon_project, "vercel": environment.vercel_project})
 pulumi.export("branches", {name: branch.branch.id for name, branch in environment.branches.items()})
 pulumi.export("served", environment.cutover.served)
+pulumi.export("way_back", environment.migration.way_back)
 pulumi.export("domain", environment.cutover.domain)

@@ -20,6 +20,7 @@ from components.topology import (
     DefaultBranch,
     ExistingProjects,
     ForeignBranch,
+    MigrationPlan,
     NoBranch,
     OwnBranch,
     Topology,
@@ -28,6 +29,7 @@ from resources.access import Access
 from resources.cutover import Cutover
 from resources.deployment import Deployment
 from resources.guest import Guest
+from resources.migration import Migration
 from resources.ready import Ready
 from resources.seal import Seal
 
@@ -64,6 +66,7 @@ class Environment(pulumi.ComponentResource):
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
         self._served = self._open()
+        self.migration = self._migration()
         ready = self._ready()
         deployment = self._deployment(ready)
         self.cutover = self._cutover(ready, deployment)
@@ -167,6 +170,23 @@ class Environment(pulumi.ComponentResource):
         found: pulumi.Output[str] = neon.get_project_output(id=self.neon_project).default_branch_id
         return found
 
+    def _migration(self) -> Migration:
+        """Bring the served branch's schema up to date, before anything is proven or built with it."""
+        plan = self._topology.migration or MigrationPlan("", "", {})
+        return Migration(
+            "served",
+            project=self.neon_project,
+            served_name=self._topology.served_name,
+            branch=self._served.branch,
+            endpoint=self._served.endpoint,
+            database=self._topology.database,
+            owner=self._topology.owner,
+            folder=plan.folder,
+            digest=plan.digest,
+            settings=dict(plan.settings),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._served.login]),
+        )
+
     def _ready(self) -> Ready:
         login = self._served.login
         return Ready(
@@ -180,7 +200,7 @@ class Environment(pulumi.ComponentResource):
             pooled_url=login.pooled_url,
             direct_url=login.direct_url,
             fingerprint=login.fingerprint,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
         )
 
     def _deployment(self, ready: Ready) -> Deployment | None:
@@ -215,6 +235,8 @@ class Environment(pulumi.ComponentResource):
                 "endpoint": self._served.endpoint,
                 "source": topology.own_source,
                 "fork": self._served.fork,
+                "lsn": topology.served_lsn,
+                "restore_point": self.migration.restore_point,
                 "database": topology.database,
                 "owner": topology.owner,
                 "role": topology.app_role,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from components.facts import facts
 from components.lineage import fate_problems, lineage_problems, own_parent, parents_first
-from components.settings import BranchSettings, ComputeSettings, Problem, Settings, SettingsError
+from components.settings import BranchSettings, ComputeSettings, Problem, Settings, SettingsError, StandardMigration
 from components.settings.branch import DEFAULT_SUSPEND, SMALLEST_CU
 from components.strategies import allowed_moves, pointer_problems
 from components.topology import (
@@ -20,6 +21,7 @@ from components.topology import (
     Fate,
     ForeignBranch,
     Guard,
+    MigrationPlan,
     NewProjects,
     NoBranch,
     OwnBranch,
@@ -45,8 +47,24 @@ def foreign_stacks(settings: Settings, stack: str) -> set[str]:
     return {source.stack for source in sources if source and source.stack not in (None, stack)}
 
 
-def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], digest: str | None) -> Topology:
-    """Return what must exist for `stack`, given what the other stacks export and the digest of the app's files.
+@dataclass(frozen=True)
+class Digests:
+    """What tells when files change: of the app's folder, and of its migrations'; None for one that isn't there."""
+
+    app: str | None = None
+    migrations: str | None = None
+
+
+def folders(settings: Settings) -> dict[str, str]:
+    """Return the folders of which a digest is needed, by the names that Digests has for them."""
+    found = {"app": settings.app.path if settings.app else None}
+    if isinstance(settings.strategy, StandardMigration):
+        found["migrations"] = settings.strategy.migrations
+    return {name: folder for name, folder in found.items() if folder}
+
+
+def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], digests: Digests) -> Topology:
+    """Return what must exist for `stack`, given what the other stacks export and the digests of its folders.
 
     Raises SettingsError where the settings are right one by one but not together.
     """
@@ -54,7 +72,8 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
         *lineage_problems(settings, stack),
         *fate_problems(settings, stack),
         *pointer_problems(settings, stack),
-        *_app_problems(settings, digest),
+        *_app_problems(settings, digests.app),
+        *_migration_problems(settings, digests.migrations),
         *_git_branch_problems(settings),
     ]
     if problems:
@@ -77,7 +96,8 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
         owner=settings.database.owner,
         credentials=settings.credentials,
         app_roles=app_roles(stack),
-        app=_app(settings, digest),
+        app=_app(settings, digests.app),
+        migration=_migration(settings, digests.migrations),
         guard=_guard(settings) if production else None,
     )
 
@@ -187,6 +207,26 @@ def _app_problems(settings: Settings, digest: str | None) -> list[Problem]:
         rule = "there is no such folder with files beside Pulumi.yaml"
         return [Problem("environments:app.path", repr(settings.app.path), rule, "Name the app's folder")]
     return []
+
+
+def _migration_problems(settings: Settings, digest: str | None) -> list[Problem]:
+    strategy = settings.strategy
+    if not isinstance(strategy, StandardMigration) or digest is not None:
+        return []
+    rule = "there is no such folder with files beside Pulumi.yaml"
+    return [
+        Problem("environments:strategy.migrations", repr(strategy.migrations), rule, "Name the folder of migrations")
+    ]
+
+
+def _migration(settings: Settings, digest: str | None) -> MigrationPlan | None:
+    strategy = settings.strategy
+    if not isinstance(strategy, StandardMigration):
+        return None
+    chosen = strategy.model_dump(exclude={"kind", "migrations", "lint", "lint_excluded"})
+    lists = {"excluded_rules": list(strategy.lint_excluded), "allow_data_loss": list(strategy.allow_data_loss)}
+    asked = {"level": strategy.lint, "postgres": settings.project.postgres}
+    return MigrationPlan(strategy.migrations, digest or "", chosen | lists | asked)
 
 
 def _app(settings: Settings, digest: str | None) -> AppPlan | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,15 @@ class AppPlan:
     health_status: int
 
 
+@dataclass(frozen=True)
+class MigrationPlan:
+    """The migrations in `folder`, whose files have `digest`, and how they are run: see resources.migration."""
+
+    folder: str
+    digest: str
+    settings: Mapping[str, Any]
+
+
 Moves = Literal["own", "any", "back"]
 """Where a strategy lets the pointer move: to this environment's branches, anywhere, or only on a way back."""
 
@@ -145,6 +154,7 @@ class Topology:
     credentials: int
     app_roles: tuple[str, str]
     app: AppPlan | None
+    migration: MigrationPlan | None
     guard: Guard | None
 
     @property
@@ -169,6 +179,11 @@ class Topology:
                 return name
             case ForeignBranch(stack, name):
                 return f"'{json.dumps({'stack': stack, 'branch': name})}'"
+
+    @property
+    def served_lsn(self) -> str:
+        """The log sequence number as of which the served branch was made, or empty."""
+        return next((branch.at[1] or "" for branch in self.branches if self.served == OwnBranch(branch.key)), "")
 
     @property
     def own_source(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from components.plan import plan
+from components.plan import Digests, folders, plan
 from components.settings import SettingsError, read_settings
 from components.settings.read import NAMESPACE
 from components.topology import StackExports
@@ -52,8 +52,8 @@ def main(arguments: Sequence[str] = ()) -> int:
 def _problem(folder: Path, stack: str, config: Mapping[str, str], exports: Mapping[str, StackExports]) -> str:
     try:
         settings = read_settings(config, stack)
-        digest = app_digest(folder / settings.app.path) if settings.app and settings.app.path else None
-        plan(settings, stack, exports, digest)
+        digests = Digests(**{name: app_digest(folder / path) for name, path in folders(settings).items()})
+        plan(settings, stack, exports, digests)
     except SettingsError as error:
         return str(error)
     missing = [

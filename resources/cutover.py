@@ -97,6 +97,7 @@ class Cutover(Resource, module="environments", name="Cutover"):
                                         another stack owns; {} where it is the environment's own
         source, fork                    the environment's own branch that it was cloned from, and when in transaction
                                         ids of that branch; or empty
+        lsn, restore_point              as of which moment of its source it was made, or empty; the Migration's last
         database, owner, role, roles    what the app uses, as whom, and the two that it is in turn
         fingerprint, baseline           of its Access
         app_url                         the app's URL, a secret: to keep its password out of a log that is shown

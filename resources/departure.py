@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from resources.continuity import EVERY_ROW, broken
 from resources.deferred import psycopg
-from resources.http import ApiError, ApiUnreachableError
+from resources.http import ApiError, ApiUnreachableError, NotFoundError
 from resources.neon_api import Address, Neon, OperationFailedError
 from resources.postgres import Connection, NotReadyError, connected
 from resources.review import is_known
@@ -77,9 +77,14 @@ def rows_of(leaving: dict[str, Any], news: dict[str, Any]) -> RowCount:
     try:
         with Neon() as neon:
             fork = _fork(neon, leaving, news) if copied else None
+            point = _restore_point(neon, leaving, news)
             with connected(neon.uri(address(leaving), pooled=False)) as connection:
                 if fork is not None:
                     return count_rows(connection, fork, _COUNT_SECONDS)
+                if point is not None and not broken(
+                    connection, leaving["branch"], leaving["roles"], leaving["baseline"]
+                ):
+                    return count_rows(connection, max(point, int(leaving["baseline"])), _COUNT_SECONDS)
                 return own_rows(connection, leaving["branch"], leaving["roles"], leaving["baseline"])
     except (*UNREACHABLE, psycopg.OperationalError) as error:
         return RowCount((), f"its database could not be asked ({error})")
@@ -110,6 +115,24 @@ def _fork(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) -> int | No
         except UNREACHABLE:
             return None
     return int(news["fork"])
+
+
+def _restore_point(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) -> int | None:
+    """Return the transaction of `leaving` from which on a branch made as of its restore point can miss what it wrote.
+
+    None where `news` is no such branch. As long as the restore point is a child of `leaving`, that wasn't restored in
+    place since.
+    """
+    point = next(
+        (each for each in (news.get("restore_point"), leaving.get("restore_point")) if isinstance(each, dict)), {}
+    )
+    if news["source"] != leaving["served_name"] or not point.get("xmin") or point["lsn"] != news["lsn"]:
+        return None
+    try:
+        parent = neon.branch(news["neon"], point["id"]).get("parent_id")
+    except NotFoundError:
+        return None
+    return int(point["xmin"]) if parent == leaving["branch"] else None
 
 
 def move_refusal(olds: dict[str, Any], news: dict[str, Any], *, again: bool) -> str:

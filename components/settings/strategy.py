@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from components.settings.errors import broken
+from components.settings.values import Timeout
 
 
 def _folder(path: str) -> str:
@@ -37,10 +38,27 @@ class PointerSwap(_Kind):
 
 
 class StandardMigration(_Kind):
-    """The pointer stays; the schema changes by the migrations in a folder."""
+    """The pointer stays; the schema changes by the migrations in a folder.
+
+    `lint` is the level from which on squawk's findings refuse a migration, `lint_excluded` its rules that don't count.
+    `allow_data_loss` names the migrations that may lose data. A statement waits `lock_timeout` for a lock and runs for
+    `statement_timeout`, all of them together for `run_timeout`. `rehearse` tries them out on a copy first, and
+    `stop_after_rehearsal` leaves it at that. The restore point is kept for `restore_point_days`. `table` is where
+    drizzle notes what it applied, if that isn't its default.
+    """
 
     kind: Literal["standard-migration"]
     migrations: Annotated[str, AfterValidator(_folder)] = "app/drizzle"
+    lint: Literal["off", "warning", "error"] = "error"
+    lint_excluded: tuple[str, ...] = ()
+    allow_data_loss: tuple[str, ...] = ()
+    lock_timeout: Timeout = 5
+    statement_timeout: Timeout = 300
+    run_timeout: Timeout = 900
+    rehearse: bool = True
+    stop_after_rehearsal: bool = False
+    restore_point_days: Annotated[int, Field(ge=1, le=30)] = 7
+    table: str = "drizzle.__drizzle_migrations"
 
 
 KINDS: dict[str, type[_Kind]] = {

@@ -72,6 +72,14 @@ def _lifetime(value: Any) -> int:
     return seconds
 
 
+def _timeout(value: Any) -> int:
+    match = _DURATION.fullmatch(str(value))
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not 1 <= seconds <= _SECONDS["d"]:
+        raise broken("a timeout is 1 second to 1 day", "Write 5s, 10m or 1h")
+    return seconds
+
+
 def _point_in_time(value: Any) -> PointInTime:
     if isinstance(value, PointInTime):
         return value
@@ -99,6 +107,11 @@ Suspend = Annotated[
     int,
     BeforeValidator(_suspend),
     WithJsonSchema({"anyOf": [{"const": "never"}, {"type": ["integer", "string"], "examples": [300, "5m", "1h"]}]}),
+]
+Timeout = Annotated[
+    int,
+    BeforeValidator(_timeout),
+    WithJsonSchema({"anyOf": [{"type": ["integer", "string"], "examples": ["5s", "10m"]}]}),
 ]
 Lifetime = Annotated[
     int,

@@ -10,13 +10,14 @@ import jsonschema
 import pytest
 import yaml
 
-from components.plan import plan
+from components.plan import Digests, plan
 from components.settings import Settings, SettingsError, left_over, read_settings, schema
 from components.settings.values import PointInTime
 from components.topology import StackExports
 from tests.components.wrong_settings import FROM_DEV, WRONG
 
 ROOT = Path(__file__).parents[2]
+DIGESTS = Digests("digest", "digest")
 DEV = {"dev": StackExports("late-frost-12345678", "prj_1", {"dev": "br-dev"})}
 
 
@@ -34,7 +35,7 @@ def stack_file(stack: str, **edits: Any) -> dict[str, str]:
 def settle(stack: str, exports: dict[str, StackExports] | None = None, **edits: Any) -> Settings:
     """Read and plan a stack file, as the program does."""
     settings = read_settings(stack_file(stack, **edits), stack)
-    plan(settings, stack, DEV if exports is None else exports, "digest" if settings.app else None)
+    plan(settings, stack, DEV if exports is None else exports, DIGESTS if settings.app else Digests())
     return settings
 
 
@@ -81,7 +82,7 @@ def test_a_preview_environment_takes_five_lines() -> None:
         "branches": json.dumps({"pr-7": {**FROM_DEV, "expires": "7d"}}),
         "serve": "pr-7",
     }
-    topology = plan(read_settings(written, "pr-7"), "pr-7", DEV, None)
+    topology = plan(read_settings(written, "pr-7"), "pr-7", DEV, Digests())
     assert topology.vercel_targets == ("preview",)
     assert topology.git_branch == "feature/basket"
     assert topology.disposable
@@ -91,7 +92,7 @@ def test_a_preview_environment_takes_five_lines() -> None:
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_no_variable_is_sensitive_for_development_which_vercel_refuses(stack: str) -> None:
     settings = read_settings(stack_file(stack), stack)
-    topology = plan(settings, stack, DEV, "digest" if settings.app else None)
+    topology = plan(settings, stack, DEV, DIGESTS if settings.app else Digests())
     assert topology.sensitive == ("development" not in topology.vercel_targets)
 
 

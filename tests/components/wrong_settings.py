@@ -33,7 +33,17 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "an unknown key of a strategy",
         {"strategy": {"kind": "standard-migration", "folder": "x"}},
-        ["environments:strategy.folder", "no such setting", "use one of: kind, migrations"],
+        ["environments:strategy.folder", "no such setting", "use one of: kind, migrations, lint"],
+    ),
+    (
+        "migrations outside the project",
+        {"strategy": {"kind": "standard-migration", "migrations": "/srv/migrations"}},
+        ["environments:strategy.migrations", "'/srv/migrations'", "inside the project", "relative to Pulumi.yaml"],
+    ),
+    (
+        "a timeout that is none",
+        {"strategy": {"kind": "standard-migration", "lock_timeout": "soon"}},
+        ["environments:strategy.lock_timeout", "'soon'", "1 second to 1 day", "Write 5s"],
     ),
     (
         "an unknown target",
