@@ -9,6 +9,7 @@ a branch that was there before may serve an app through them.
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pulumi
@@ -36,6 +37,8 @@ from resources.rotation import close_login, may_log_in
 
 _INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation", "keep", "fate")
 _PASSWORD_BYTES = 32
+_FRESH = timedelta(days=1)
+"""So old may a branch be whose making was cut short; one without a mark that is older has lost it."""
 
 
 class RotationError(Exception):
@@ -64,7 +67,9 @@ class AccessProvider(ResourceProvider):
         with Neon() as neon:
             address = _address(props)
             with connected(neon.uri(address, pooled=False)) as connection:
-                mark = read_mark(connection, props["roles"], address.branch) or Mark(_baseline(connection, props))
+                mark = read_mark(connection, props["roles"], address.branch) or Mark(
+                    app_role.baseline(connection) if _fresh(neon, props) else EVERY_ROW
+                )
             if not props["keep"]:
                 neon.reset_password(address.project, address.branch, address.owner)
             with connected(neon.uri(address, pooled=False)) as connection:
@@ -84,7 +89,10 @@ class AccessProvider(ResourceProvider):
         address, role = _address(_news), _news["role"]
         passwords, shut_out = dict(_olds["passwords"]), _olds["shut_out"]
         with Neon() as neon:
-            if _olds["keep"] and not _news["keep"]:
+            with connected(neon.uri(address, pooled=False)) as connection:
+                foreign = read_mark(connection, _news["roles"], address.branch) is None
+            # A database without the mark was restored in place, perhaps from another branch, passwords and all.
+            if not _news["keep"] and (foreign or _olds["keep"]):
                 neon.reset_password(address.project, address.branch, address.owner)
                 with connected(neon.uri(address, pooled=False)) as connection:
                     shut_out = _shut_out(neon, connection, address, role)
@@ -220,8 +228,15 @@ def _make(connection: Connection, address: Address, role: str, password: str | N
     return password
 
 
-def _baseline(connection: Connection, props: dict[str, Any]) -> str:
-    return EVERY_ROW if props["adopted"] else app_role.baseline(connection)
+def _fresh(neon: Neon, props: dict[str, Any]) -> bool:
+    """Tell whether the branch holds no row of this environment's users yet.
+
+    It was made for it, and not long ago; or it is another stack's, and this environment comes to it as a guest.
+    """
+    if props.get("guest"):
+        return True
+    created = datetime.fromisoformat(neon.branch(props["project"], props["branch"])["created_at"])
+    return not props["adopted"] and datetime.now(UTC) - created < _FRESH
 
 
 def _as_guest(props: dict[str, Any]) -> str | None:

@@ -155,7 +155,15 @@ def _moved_in(props: dict[str, Any], kept: dict[str, dict[str, Any]]) -> dict[st
     with Neon() as neon:
         endpoint = _compute(neon, props)["id"]
     asked = {key: props[key] for key in ("project", "branch", "database", "owner", "role", "roles", "generation")}
-    asked |= {"endpoint": endpoint, "serves": True, "keep": True, "adopted": False, "fate": "kept", "guests": {}}
+    asked |= {
+        "endpoint": endpoint,
+        "serves": True,
+        "keep": True,
+        "adopted": False,
+        "fate": "kept",
+        "guests": {},
+        "guest": True,
+    }
     access = AccessProvider()
     login = access.update("", kept[branch], asked).outs if branch in kept else access.create(asked).outs
     if login is None:
