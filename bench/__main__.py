@@ -28,9 +28,7 @@ def main() -> int:
             engine.install_plugins(cloud.pulumi_home)
             program = Program(make_workspace(ROOT, Path(folder) / "program"), cloud)
             _report(_measure(program))
-            print(f"\n| first {warmth.QUERIES:,} queries, table larger than the buffers | median / p99 |\n|---|---|")
-            for name, latency in warmth.measure(program).items():
-                print(f"| {name} | {latency} |")
+            warmth.report(program)
         finally:
             lifecycle.stop(state)
     return 0

@@ -2,7 +2,7 @@
 
 A clone starts with a cold cache. Which tables and indexes were hot is in the statistics of the compute that served
 until now; pg_prewarm reads them into the new one, the hottest first, until its shared buffers are full or the time is
-up.
+up. Of the hottest one that doesn't fit, the end is read into what room is left.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from resources.postgres import Connection
 
 _SECONDS = 30.0
 _SHARE_OF_BUFFERS = 0.9
+_BLOCK = 8192
+_LATE = "the time for it was over"
 
 _HOT = """
 SELECT n.nspname, c.relname, s.accessed
@@ -70,21 +72,38 @@ def warm(connection: Connection, hot: list[Relation], seconds: float = _SECONDS)
     row = connection.execute(_BUFFERS).fetchone()
     room = int(row[0] * _SHARE_OF_BUFFERS) if row else 0
     done, read = 0, 0
+    too_large: Relation | None = None
     for relation in hot:
         size = sizes.get(relation, 0)
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return Warmth(done, read, f"the {seconds:.0f} s for it were over")
+        fits = size <= room
         # What doesn't fit into the buffers is read all the same: the layers below them cache as well.
-        mode = "buffer" if size <= room else "read"
-        name = sql.Literal(sql.Identifier(*relation).as_string(connection))
-        try:
-            connection.execute(f"SET statement_timeout = {int(left * 1000) + 1}".encode())
-            connection.execute(sql.SQL("SELECT pg_prewarm({}::regclass, {})").format(name, sql.Literal(mode)))
-        except psycopg.errors.QueryCanceled:
-            return Warmth(done, read, f"the {seconds:.0f} s for it were over")
-        except psycopg.Error as error:
-            return Warmth(done, read, f"{'.'.join(relation)} could not be read: {type(error).__name__}")
+        if problem := _prewarm(connection, relation, deadline, "buffer" if fits else "read"):
+            return Warmth(done, read, problem)
         done, read = done + 1, read + size
-        room -= size if mode == "buffer" else 0
-    return Warmth(done, read)
+        if fits:
+            room -= size
+        else:
+            too_large = too_large or relation
+    missing = ""
+    if too_large:
+        # Which of its rows are hot can't be asked; the end is where the newest ones are.
+        first = (sizes[too_large] - room) // _BLOCK
+        missing = _prewarm(connection, too_large, deadline, "buffer", first)
+    return Warmth(done, read, missing)
+
+
+def _prewarm(connection: Connection, relation: Relation, deadline: float, mode: str, first: int = 0) -> str:
+    """Read a relation from block `first` on; return why that was not done, or nothing."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        return _LATE
+    name = sql.Literal(sql.Identifier(*relation).as_string(connection))
+    call = sql.SQL("SELECT pg_prewarm({}::regclass, {}, 'main', {})")
+    try:
+        connection.execute(f"SET statement_timeout = {int(left * 1000) + 1}".encode())
+        connection.execute(call.format(name, sql.Literal(mode), sql.Literal(first)))
+    except psycopg.errors.QueryCanceled:
+        return _LATE
+    except psycopg.Error as error:
+        return f"{'.'.join(relation)} could not be read: {type(error).__name__}"
+    return ""

@@ -44,6 +44,26 @@ def test_what_was_hot_is_in_the_buffers_and_what_was_not_is_not(project: Project
         assert blocks_read(connection, "idle") > 100
 
 
+@pytest.mark.slow
+def test_of_a_table_larger_than_the_buffers_the_newest_rows_are_in_them_beside_what_fits_whole(
+    project: Project, tables: Database
+) -> None:
+    with tables.owner() as connection:
+        run(connection, "CREATE TABLE large AS SELECT n, repeat('x', 90) FROM generate_series(1, 400000) AS n")
+        run(connection, "VACUUM large")
+        [(size, buffers)] = run(
+            connection,
+            "SELECT pg_relation_size('large') / 8192, setting::int FROM pg_settings WHERE name = 'shared_buffers'",
+        )
+    assert size > buffers
+    project.suspend()
+    with tables.owner() as connection:
+        assert warm(connection, [("public", "large"), ("public", "hot")]).missing == ""
+        assert blocks_read(connection, "hot") < 5
+        assert blocks_read(connection, f"large WHERE ctid >= '({size - buffers // 2},0)'") < 5
+        assert blocks_read(connection, "large WHERE ctid < '(100,0)'") >= 100
+
+
 def test_what_is_looked_at_most_is_the_hottest(tables: Database) -> None:
     with tables.owner() as reader:
         for _ in range(20):
@@ -55,7 +75,7 @@ def test_what_is_looked_at_most_is_the_hottest(tables: Database) -> None:
 
 def test_no_time_and_no_right_leave_the_branch_cold_and_say_so(tables: Database) -> None:
     with tables.owner() as connection:
-        assert "were over" in warm(connection, [("public", "hot")], seconds=-1).missing
+        assert "time for it was over" in warm(connection, [("public", "hot")], seconds=-1).missing
     with tables.owner() as connection:
         tables.make_app(connection)
         run(connection, "DROP EXTENSION IF EXISTS pg_prewarm")
