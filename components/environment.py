@@ -109,6 +109,7 @@ class Environment(pulumi.ComponentResource):
         return Deployment(
             "served",
             project=self.vercel_project,
+            neon=self.neon_project,
             path=app.path,
             digest=app.digest,
             branch=self._served.branch.id,

@@ -19,7 +19,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from resources.departure import UNREACHABLE, Allowance, address, live_refusal, rows_of
+from resources.departure import UNREACHABLE, Allowance, address, copies_again, live_refusal, rows_of
 from resources.deployment import last_served
 from resources.fence import is_fenced
 from resources.mark import read_mark
@@ -90,6 +90,8 @@ class Cutover(Resource, module="environments", name="Cutover"):
         served_name, branch, endpoint   the branch that is to serve
         source, fork                    the environment's own branch that it was cloned from, and when in transaction
                                         ids of that branch; or empty
+        copy                            None for a clone; of a copy from another Neon project, the `source_branch`'s id
+                                        and the `seconds` that it took
         database, owner, role, roles    what the app uses, as whom, and the two that it is in turn
         fingerprint, baseline           of its Access
         app_url                         the app's URL, a secret: to keep its password out of a log that is shown
@@ -113,9 +115,11 @@ def _judged(olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, str]:
     allowance = Allowance.of(news["guard"])
     if allowance.live and (refusal := live_refusal(olds, news)):
         return refusal, ""
-    count = rows_of(olds, news)
+    count = rows_of(olds, news, planned=True)
     refusal = allowance.refusal(count, olds["served_name"])
-    return refusal, "" if refusal else move_review(olds, news, count, again=_served_before(news))
+    return refusal, "" if refusal else move_review(
+        olds, news, count, again=_served_before(news), copied=copies_again(olds, news)
+    )
 
 
 def _served_before(news: dict[str, Any]) -> bool:
@@ -161,7 +165,7 @@ def _really_served(props: dict[str, Any]) -> dict[str, Any]:
     if branch in (None, props["branch"]):
         return {"deployment": serving}
     try:
-        found = _of_branch(props, branch)
+        found = _of_branch(props | {"neon": meta.get("neonProject") or props["neon"]}, branch)
     except UNREACHABLE as error:
         pulumi.log.warn(f"{domain} leads to {serving}, whose database isn't there: {error}")
         return {"deployment": serving}
@@ -175,7 +179,7 @@ def _of_branch(props: dict[str, Any], branch: str) -> dict[str, Any]:
         computes = neon.endpoints(props["neon"], branch)
         if not computes:
             raise NotReadyError(f"branch {name} has no compute")
-        found = {"branch": branch, "served_name": name, "endpoint": computes[0]["id"]}
+        found = {"neon": props["neon"], "branch": branch, "served_name": name, "endpoint": computes[0]["id"]}
         with connected(neon.uri(address(props | found), pooled=False)) as connection:
             mark = read_mark(connection, props["roles"], branch)
     return found | {"baseline": mark.baseline if mark else "0"}

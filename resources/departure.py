@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
+from resources.fill import read_note
 from resources.http import ApiError, ApiUnreachableError
 from resources.neon_api import Address, Neon, OperationFailedError
 from resources.postgres import NotReadyError, connected
@@ -61,22 +62,45 @@ def address(props: dict[str, Any]) -> Address:
     return Address(*(props[key] for key in ("neon", "branch", "endpoint", "database", "owner")))
 
 
-def rows_of(leaving: dict[str, Any], news: dict[str, Any]) -> RowCount:
+def rows_of(leaving: dict[str, Any], news: dict[str, Any], *, planned: bool = False) -> RowCount:
     """Count what the branch of `leaving` holds and the one of `news` doesn't: what was written since its baseline.
 
-    What was there when `news` was cloned from it isn't left behind, so then the count is from that fork on; of a clone
-    that is still to be made, nothing is. A branch out of reach is a count with something missing.
+    What was there when `news` was copied from it isn't left behind, so then the count is from that fork on; of a copy
+    that is still to be made, nothing is: a clone, or, of a move that is `planned`, a copy that is made again. A branch
+    out of reach is a count with something missing.
     """
     since = int(leaving["baseline"])
     if news["source"] == leaving["served_name"] and not news["facts"].get("moment"):
-        if not is_known(news["branch"]):
+        if not is_known(news["branch"]) or (planned and copies_again(leaving, news)):
             return RowCount(())
-        since = max(since, int(news["fork"] or 0)) if is_known(news["fork"]) else since
+        since = max(since, _fork(news))
     try:
         with Neon() as neon, connected(neon.uri(address(leaving), pooled=False)) as connection:
             return count_rows(connection, since, _COUNT_SECONDS)
     except UNREACHABLE as error:
         return RowCount((), f"its database could not be asked ({error})")
+
+
+def copies_again(leaving: dict[str, Any], news: dict[str, Any]) -> bool:
+    """Tell whether the move carries the rows over once more behind the fence.
+
+    So it is for a copy in another Neon project of the branch that is left, until it has served: from then on it has
+    rows of its own. Without a fence before the move there is no moment for it.
+    """
+    is_copy = bool(news.get("copy")) and news["source"] == leaving["served_name"]
+    return is_copy and news["guard"]["fence_first"] and news["branch"] not in (leaving.get("history") or {})
+
+
+def _fork(news: dict[str, Any]) -> int:
+    """Return the oldest transaction of its source that the branch of `news` could lack; 0 if it isn't known."""
+    if not news.get("copy"):
+        return int(news["fork"] or 0) if is_known(news["fork"]) else 0
+    try:
+        with Neon() as neon, connected(neon.uri(address(news), pooled=False)) as owner:
+            note = read_note(owner, news["branch"], news["copy"]["source_branch"])
+    except UNREACHABLE:
+        return 0
+    return int(note.fork) if note else 0
 
 
 def live_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:

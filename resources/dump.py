@@ -154,7 +154,7 @@ def _folders() -> list[Path]:
 
 def _version(program: Path) -> int | None:
     try:
-        asked = [program, "--version"]
+        asked = [str(program), "--version"]
         said = subprocess.run(asked, env=_harmless(), capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -15,7 +15,8 @@ from typing import Any
 import pulumi
 
 from resources.app_role import baseline
-from resources.departure import UNREACHABLE, Allowance, LeftBehindError, address, rows_of
+from resources.deferred import psycopg
+from resources.departure import UNREACHABLE, Allowance, LeftBehindError, address, copies_again, rows_of
 from resources.fence import lift_fence, raise_fence
 from resources.mark import Mark, write_mark
 from resources.neon_api import Neon
@@ -23,6 +24,7 @@ from resources.postgres import Connection, connected
 from resources.probe import Health, UnhealthyError, probe
 from resources.rotation import close_login, drain, existing
 from resources.rows import RowCount, count_rows
+from resources.transfer import copied, copy_again
 from resources.vercel_api import Vercel
 
 _KEPT = ("neon", "branch", "endpoint", "database", "owner", "role", "roles", "served_name", "baseline")
@@ -48,6 +50,7 @@ def cut_over(props: dict[str, Any], olds: dict[str, Any] | None) -> dict[str, An
     to_fence.pop(props["branch"], None)
     newly = not olds or olds["branch"] != props["branch"]
     domain = _move(props, leaving, newly=newly) if props["deployment"] else ""
+    props |= {"baseline": _own_since(props)}
     served = served_by(props)
     entry = served | {"baseline": props["baseline"], "credentials": props["fingerprint"]}
     return props | {
@@ -81,19 +84,25 @@ def _move(props: dict[str, Any], leaving: dict[str, Any] | None, *, newly: bool)
     project, deployment = props["vercel"], props["deployment"]
     health = Health(props["health_path"], int(props["health_status"]), props["branch"])
     stayed: list[str] = []
+    since: list[str] = []
     with Vercel() as vercel, ExitStack() as connections, ExitStack() as undo:
         domain = vercel.domain(project)
         before = vercel.serving(domain)
         if props.get("guard"):
             owner = connections.enter_context(_owner(props))
             if newly:
-                undo.callback(_shut, owner, props, baseline(owner), stayed)
+                since.append(baseline(owner))
+                undo.callback(_shut, owner, props, since, stayed)
             lift_fence(owner, [props["role"]], props["database"], props["owner"])
         try:
             if before != deployment:
                 probe(props["deployment_url"], health)
             began = time.monotonic()
-            count = _close(leaving, props, connections, undo) if leaving and props["guard"]["fence_first"] else None
+            count = None
+            if leaving and props["guard"]["fence_first"]:
+                count = _close(leaving, props, connections, undo, since)
+                if copies_again(leaving, props):
+                    probe(props["deployment_url"], health)
             if before != deployment:
                 if before:
                     undo.callback(vercel.promote, project, before, domain)
@@ -122,8 +131,10 @@ def _undo(undo: ExitStack, error: Exception) -> None:
         ) from None
 
 
-def _close(leaving: dict[str, Any], props: dict[str, Any], connections: ExitStack, undo: ExitStack) -> RowCount:
-    """Stop the writes to the branch that is left, and count exactly what stays on it.
+def _close(
+    leaving: dict[str, Any], props: dict[str, Any], connections: ExitStack, undo: ExitStack, since: list[str]
+) -> RowCount:
+    """Stop the writes to the branch that is left, carry its rows over if it has to be, and count what stays on it.
 
     The connection stays open until the move is decided, so that the fence can be lifted whatever happens. A branch that
     can't be reached is left only if any number of rows is accepted.
@@ -139,16 +150,37 @@ def _close(leaving: dict[str, Any], props: dict[str, Any], connections: ExitStac
         return count
     undo.callback(lift_fence, owner, [leaving["role"]], leaving["database"], leaving["owner"])
     raise_fence(owner, existing(owner, leaving["roles"]))
+    if copies_again(leaving, props):
+        pulumi.log.info(f"carried over behind the fence: {copy_again(leaving, props)}")
+        with _owner(props) as copy:
+            since.append(baseline(copy))
+            lift_fence(copy, [props["role"]], props["database"], props["owner"])
     count = rows_of(leaving, props)
     if refusal := allowance.refusal(count, was):
         raise LeftBehindError(f"{refusal}. The pointer stays on {was}, which takes writes again")
     return count
 
 
-def _shut(owner: Connection, props: dict[str, Any], since: str, stayed: list[str]) -> None:
+def _own_since(props: dict[str, Any]) -> str:
+    """Return the first transaction of a branch's own: of a copy that was made again, later than its Access knows.
+
+    The pointer has moved, so this doesn't fail: the earlier one counts too much and never too little.
+    """
+    if not props.get("copy"):
+        return str(props["baseline"])
+    try:
+        with _owner(props) as owner:
+            note = copied(owner, props)
+    except (*UNREACHABLE, psycopg.Error) as error:
+        pulumi.log.warn(f"when {props['served_name']} went its own way could not be read: {error}")
+        note = None
+    return max(str(props["baseline"]), note.begins if note else "0", key=int)
+
+
+def _shut(owner: Connection, props: dict[str, Any], since: list[str], stayed: list[str]) -> None:
     """Stop the writes to a branch that doesn't serve after all, and tell what was written to it while it did."""
     raise_fence(owner, existing(owner, props["roles"]))
-    count = count_rows(owner, int(since), _COUNT_SECONDS)
+    count = count_rows(owner, int(since[-1]), _COUNT_SECONDS)
     if count.total or count.missing:
         stayed.append(f"Visitors wrote {count} to {props['served_name']} in the meantime: there they stay, read-only")
 
