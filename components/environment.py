@@ -60,15 +60,17 @@ class Environment(pulumi.ComponentResource):
     def _branch(self, plan: BranchPlan) -> neon_side.Branch:
         stack = self._topology.stack
         parent: pulumi.Input[str | None]
+        home = self.neon_project
         match plan.parent:
             case OwnBranch(name):
-                parent = self.branches[name].branch.id
+                parent, home = self.branches[name].branch.id, self.branches[name].project
             case ForeignBranch(stack, name, id):
                 parent = id
             case DefaultBranch():
                 name, parent = "the default branch", self._default()
         args = neon_side.BranchArgs(
-            project=self.neon_project,
+            project=plan.project or self.neon_project,
+            source_project=home,
             parent=parent,
             parent_stack=stack,
             parent_name=name,
@@ -90,7 +92,7 @@ class Environment(pulumi.ComponentResource):
         access = self._served.access
         return Ready(
             "served",
-            project=self.neon_project,
+            project=self._served.project,
             served_name=self._topology.served,
             branch=self._served.branch.id,
             endpoint=self._served.endpoint.id,
@@ -109,7 +111,7 @@ class Environment(pulumi.ComponentResource):
         return Deployment(
             "served",
             project=self.vercel_project,
-            neon=self.neon_project,
+            neon=self._served.project,
             path=app.path,
             digest=app.digest,
             branch=self._served.branch.id,
@@ -126,13 +128,14 @@ class Environment(pulumi.ComponentResource):
         return Cutover(
             "served",
             {
-                "neon": self.neon_project,
+                "neon": self._served.project,
                 "vercel": self.vercel_project,
                 "served_name": topology.served,
                 "branch": self._served.branch.id,
                 "endpoint": self._served.endpoint.id,
                 "source": topology.own_source,
                 "fork": self._served.origin.fork,
+                "copy": self._served.copied_from,
                 "database": topology.database,
                 "owner": topology.owner,
                 "role": topology.app_role,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_neon as neon
@@ -10,6 +11,7 @@ import pulumi_neon as neon
 from components.topology import BranchPlan, NewProjects
 from resources.access import Access
 from resources.origin import Origin
+from resources.transfer import Transfer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +19,7 @@ class BranchArgs:
     """What one branch is made from, and what the app uses of it."""
 
     project: pulumi.Input[str]
+    source_project: pulumi.Input[str]
     parent: pulumi.Input[str | None]
     parent_stack: str
     parent_name: str
@@ -34,12 +37,15 @@ class Branch(pulumi.ComponentResource):
     """One owned branch: where it comes from, its rows, its compute and its app's login."""
 
     endpoint: neon.Endpoint
+    transfer: Transfer | None = None
     access: Access
 
     def __init__(self, name: str, args: BranchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the branch; nothing in it is replaced or deleted by any edit but dropping it."""
         super().__init__("environments:neon:Branch", name, None, opts)
         self._name, self._args = name, args
+        self.project = args.project
+        copied = args.plan.copied
         timestamp, lsn = args.plan.at
         self.origin = Origin(
             name,
@@ -48,7 +54,7 @@ class Branch(pulumi.ComponentResource):
             branch=args.parent_name,
             at=str(timestamp or lsn or ""),
             parent=args.parent,
-            own=args.parent_is_own,
+            own=args.parent_is_own and not copied,
             database=args.database,
             owner=args.owner,
             opts=pulumi.ResourceOptions(parent=self),
@@ -57,7 +63,7 @@ class Branch(pulumi.ComponentResource):
             name,
             project_id=args.project,
             name=name,
-            parent_id=args.parent,
+            parent_id=neon.get_project_output(id=args.project).default_branch_id if copied else args.parent,
             parent_timestamp=timestamp,
             parent_lsn=lsn,
             opts=pulumi.ResourceOptions(
@@ -68,6 +74,13 @@ class Branch(pulumi.ComponentResource):
             ),
         )
 
+    @property
+    def copied_from(self) -> dict[str, pulumi.Input[Any]] | None:
+        """What a cutover has to know of a branch that was filled by dump and restore; None for a clone."""
+        if self.transfer is None:
+            return None
+        return {"source_branch": self._args.parent, "seconds": self.transfer.seconds}
+
     def open(self, after: list[pulumi.Resource]) -> None:
         """Give the branch its compute and its login.
 
@@ -76,6 +89,8 @@ class Branch(pulumi.ComponentResource):
         """
         args = self._args
         self.endpoint = _endpoint(self._name, args, self.branch.id, self, after)
+        if args.plan.copied:
+            self.transfer = self._fill(self.endpoint)
         self.access = Access(
             self._name,
             project=args.project,
@@ -87,9 +102,26 @@ class Branch(pulumi.ComponentResource):
             roles=args.roles,
             generation=args.generation,
             serves=args.serves,
-            opts=pulumi.ResourceOptions(parent=self, protect=True),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=True, depends_on=[self.transfer] if self.transfer is not None else []
+            ),
         )
         self.register_outputs({})
+
+    def _fill(self, endpoint: neon.Endpoint) -> Transfer:
+        args = self._args
+        return Transfer(
+            self._name,
+            source_name=args.parent_name,
+            source_project=args.source_project,
+            source_branch=args.parent,
+            project=args.project,
+            branch=self.branch.id,
+            endpoint=endpoint.id,
+            database=args.database,
+            owner=args.owner,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
 
 def make_project(plan: NewProjects, parent: pulumi.Resource) -> neon.Project:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from components.facts import facts
-from components.lineage import lineage_problems, own_parent, parents_first
+from components.lineage import home, lineage_problems, own_parent, parents_first
 from components.settings import BranchSettings, Problem, Settings, SettingsError
 from components.settings.model import DEFAULT_SUSPEND, SMALLEST_CU
 from components.strategies import pointer_problems
@@ -103,6 +103,8 @@ def _branch(settings: Settings, name: str, stack: str, exports: Mapping[str, Sta
         parent=_parent(branch, own_parent(settings, name, stack), exports),
         at=(branch.at.timestamp, branch.at.lsn) if branch.at else (None, None),
         compute=serving if name == settings.serve.branch else RESTING,
+        project=home(settings, name, stack),
+        copied=branch.copied_by is not None,
     )
 
 

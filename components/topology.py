@@ -2,7 +2,7 @@
 
 The graph that `components.environment` makes of it is the same for every strategy:
 
-    Origin -> Branch -> Endpoint -> Access   (per owned branch)
+    Origin -> Branch -> Endpoint (-> Transfer) -> Access   (per owned branch)
     Access of the served branch -> Ready -> Deployment (staged) -> Cutover -> env vars
 """
 
@@ -47,12 +47,18 @@ class Compute:
 
 @dataclass(frozen=True)
 class BranchPlan:
-    """One branch that the environment owns; `at` is (unix seconds, LSN), at most one of them set."""
+    """One branch that the environment owns; `at` is (unix seconds, LSN), at most one of them set.
+
+    `project` is the Neon project that it lies in, None for the environment's own. One that is `copied` lies in another
+    than its parent's, and is filled from it by dump and restore.
+    """
 
     name: str
     parent: Parent
     at: tuple[int | None, str | None]
     compute: Compute
+    project: str | None = None
+    copied: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,30 @@ class Source(_Model):
 
 
 class BranchSettings(_Model):
-    """One branch that this environment owns. Immutable once made: for another source, add another branch."""
+    """One branch that this environment owns. Immutable once made: for another source, add another branch.
+
+    A branch is cloned within its source's Neon project. In another `project`, which is how a newer Postgres is reached,
+    it is filled by dump and restore: `copy: dump`.
+    """
 
     source: Source | None = Field(default=None, alias="from")
     at: At | None = None
+    project: NeonProjectId | None = None
+    copied_by: Literal["dump"] | None = Field(default=None, alias="copy")
+
+    @model_validator(mode="after")
+    def _cloned_or_copied(self) -> Self:
+        if bool(self.project) != bool(self.copied_by):
+            raise broken(
+                "a branch in another Neon project is filled by dump and restore", "Give project and copy: dump"
+            )
+        if self.project and not self.source:
+            raise broken("a branch that is filled by dump and restore says from which one", "Add from")
+        if self.project and self.at:
+            raise broken(
+                "a dump holds what is there when it is made", "Remove at, or copy a branch that was cloned at it"
+            )
+        return self
 
 
 class ProjectSettings(_Model):
