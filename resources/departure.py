@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from resources.fill import read_note
 from resources.http import ApiError, ApiUnreachableError
+from resources.mark import read_mark
 from resources.neon_api import Address, Neon, OperationFailedError
 from resources.postgres import NotReadyError, connected
 from resources.review import is_known
@@ -68,6 +69,8 @@ def rows_of(leaving: dict[str, Any], news: dict[str, Any], *, planned: bool = Fa
     What was there when `news` was copied from it isn't left behind, so then the count is from that fork on; of a copy
     that is still to be made, nothing is: a clone, or, of a move that is `planned`, a copy that is made again. A branch
     out of reach is a count with something missing.
+
+    A branch that is a copy itself began when it was last filled, which may be later than its credentials know.
     """
     since = int(leaving["baseline"])
     if news["source"] == leaving["served_name"] and not news["facts"].get("moment"):
@@ -76,6 +79,8 @@ def rows_of(leaving: dict[str, Any], news: dict[str, Any], *, planned: bool = Fa
         since = max(since, _fork(news))
     try:
         with Neon() as neon, connected(neon.uri(address(leaving), pooled=False)) as connection:
+            note = read_note(connection, leaving["branch"])
+            since = max(since, int(note.begins) if note else 0)
             return count_rows(connection, since, _COUNT_SECONDS)
     except UNREACHABLE as error:
         return RowCount((), f"its database could not be asked ({error})")
@@ -87,8 +92,16 @@ def copies_again(leaving: dict[str, Any], news: dict[str, Any]) -> bool:
     So it is for a copy in another Neon project of the branch that is left, until it has served: from then on it has
     rows of its own. Without a fence before the move there is no moment for it.
     """
-    is_copy = bool(news.get("copy")) and news["source"] == leaving["served_name"]
-    return is_copy and news["guard"]["fence_first"] and news["branch"] not in (leaving.get("history") or {})
+    if not news.get("copy") or news["source"] != leaving["served_name"] or not news["guard"]["fence_first"]:
+        return False
+    if not is_known(news["branch"]):
+        return True
+    try:
+        with Neon() as neon, connected(neon.uri(address(news), pooled=False)) as owner:
+            mark = read_mark(owner, news["roles"], news["branch"])
+    except UNREACHABLE:
+        return False
+    return mark is None or mark.served_by is None
 
 
 def _fork(news: dict[str, Any]) -> int:
@@ -97,10 +110,10 @@ def _fork(news: dict[str, Any]) -> int:
         return int(news["fork"] or 0) if is_known(news["fork"]) else 0
     try:
         with Neon() as neon, connected(neon.uri(address(news), pooled=False)) as owner:
-            note = read_note(owner, news["branch"], news["copy"]["source_branch"])
+            note = read_note(owner, news["branch"])
     except UNREACHABLE:
         return 0
-    return int(note.fork) if note else 0
+    return int(note.fork) if note and note.source == news["copy"]["source_branch"] else 0
 
 
 def live_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:

@@ -56,8 +56,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Copied:
-    """The oldest transaction of the source that the copy could lack, and the first of the copy's own."""
+    """Branch `source`'s oldest transaction that the copy could lack, and the first of the copy's own."""
 
+    source: str
     fork: str
     begins: str
 
@@ -76,12 +77,12 @@ class Filled:
         return f"{self.rows:,} rows in {self.tables} tables, each compared with its source, in {self.seconds:.1f} s"
 
 
-def read_note(connection: Connection, branch: str, source: str) -> Copied | None:
-    """Return what the database of `branch` has noted of itself as a copy of branch `source`, or None."""
+def read_note(connection: Connection, branch: str) -> Copied | None:
+    """Return what the database of `branch` has noted of itself as a copy, or None if it is none."""
     found = _NOTE.fullmatch(_comment(connection))
-    if found is None or (found["branch"], found["source"]) != (branch, source):
+    if found is None or found["branch"] != branch:
         return None
-    return Copied(found["fork"], found["begins"])
+    return Copied(found["source"], found["fork"], found["begins"])
 
 
 def fill(source: Place, target: Place) -> Filled:
@@ -106,7 +107,7 @@ def fill(source: Place, target: Place) -> Filled:
             if found := differences(held, read_contents(comparing)):
                 raise TransferError(f"the copy differs from its source, so it may not serve: {told(found)}")
             comparing.execute("ANALYZE")
-        copied = Copied(fork, baseline(owner))
+        copied = Copied(source.branch, fork, baseline(owner))
         _note(
             owner,
             f"environments: branch {target.branch} is a copy of {source.branch}, which went on from transaction "
@@ -166,7 +167,8 @@ def _refuse_to_destroy(owner: Connection, target: Place, source: Place) -> None:
     """Raise TransferError if the target holds rows that no filling put there: filling empties it first."""
     if (started := _STARTED.fullmatch(_comment(owner))) and started["branch"] == target.branch:
         return
-    if copied := read_note(owner, target.branch, source.branch):
+    copied = read_note(owner, target.branch)
+    if copied and copied.source == source.branch:
         count = count_rows(owner, int(copied.begins), _COUNT_SECONDS)
         owner.execute("RESET statement_timeout")
         if count.total or count.missing:

@@ -15,7 +15,6 @@ from typing import Any
 import pulumi
 
 from resources.app_role import baseline
-from resources.deferred import psycopg
 from resources.departure import UNREACHABLE, Allowance, LeftBehindError, address, copies_again, rows_of
 from resources.fence import lift_fence, raise_fence
 from resources.mark import Mark, write_mark
@@ -24,7 +23,7 @@ from resources.postgres import Connection, connected
 from resources.probe import Health, UnhealthyError, probe
 from resources.rotation import close_login, drain, existing
 from resources.rows import RowCount, count_rows
-from resources.transfer import copied, copy_again
+from resources.transfer import copy_again
 from resources.vercel_api import Vercel
 
 _KEPT = ("neon", "branch", "endpoint", "database", "owner", "role", "roles", "served_name", "baseline")
@@ -50,7 +49,6 @@ def cut_over(props: dict[str, Any], olds: dict[str, Any] | None) -> dict[str, An
     to_fence.pop(props["branch"], None)
     newly = not olds or olds["branch"] != props["branch"]
     domain = _move(props, leaving, newly=newly) if props["deployment"] else ""
-    props |= {"baseline": _own_since(props)}
     served = served_by(props)
     entry = served | {"baseline": props["baseline"], "credentials": props["fingerprint"]}
     return props | {
@@ -100,8 +98,9 @@ def _move(props: dict[str, Any], leaving: dict[str, Any] | None, *, newly: bool)
             began = time.monotonic()
             count = None
             if leaving and props["guard"]["fence_first"]:
-                count = _close(leaving, props, connections, undo, since)
-                if copies_again(leaving, props):
+                again = copies_again(leaving, props)
+                count = _close(leaving, props, connections, undo, since if again else None)
+                if again:
                     probe(props["deployment_url"], health)
             if before != deployment:
                 if before:
@@ -132,10 +131,11 @@ def _undo(undo: ExitStack, error: Exception) -> None:
 
 
 def _close(
-    leaving: dict[str, Any], props: dict[str, Any], connections: ExitStack, undo: ExitStack, since: list[str]
+    leaving: dict[str, Any], props: dict[str, Any], connections: ExitStack, undo: ExitStack, since: list[str] | None
 ) -> RowCount:
-    """Stop the writes to the branch that is left, carry its rows over if it has to be, and count what stays on it.
+    """Stop the writes to the branch that is left, and count exactly what stays on it.
 
+    If `since` is given, its rows are carried over once more before that, and noted there from when on others count.
     The connection stays open until the move is decided, so that the fence can be lifted whatever happens. A branch that
     can't be reached is left only if any number of rows is accepted.
     """
@@ -150,7 +150,7 @@ def _close(
         return count
     undo.callback(lift_fence, owner, [leaving["role"]], leaving["database"], leaving["owner"])
     raise_fence(owner, existing(owner, leaving["roles"]))
-    if copies_again(leaving, props):
+    if since is not None:
         pulumi.log.info(f"carried over behind the fence: {copy_again(leaving, props)}")
         with _owner(props) as copy:
             since.append(baseline(copy))
@@ -159,22 +159,6 @@ def _close(
     if refusal := allowance.refusal(count, was):
         raise LeftBehindError(f"{refusal}. The pointer stays on {was}, which takes writes again")
     return count
-
-
-def _own_since(props: dict[str, Any]) -> str:
-    """Return the first transaction of a branch's own: of a copy that was made again, later than its Access knows.
-
-    The pointer has moved, so this doesn't fail: the earlier one counts too much and never too little.
-    """
-    if not props.get("copy"):
-        return str(props["baseline"])
-    try:
-        with _owner(props) as owner:
-            note = copied(owner, props)
-    except (*UNREACHABLE, psycopg.Error) as error:
-        pulumi.log.warn(f"when {props['served_name']} went its own way could not be read: {error}")
-        note = None
-    return max(str(props["baseline"]), note.begins if note else "0", key=int)
 
 
 def _shut(owner: Connection, props: dict[str, Any], since: list[str], stayed: list[str]) -> None:

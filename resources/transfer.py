@@ -13,10 +13,10 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
 
 from resources.departure import UNREACHABLE
-from resources.fill import Copied, Filled, Place, fill, read_note, refusal
+from resources.fill import Filled, Place, fill, read_note, refusal
 from resources.http import NotFoundError
 from resources.neon_api import Address, Neon
-from resources.postgres import Connection, NotReadyError, connected
+from resources.postgres import NotReadyError, connected
 from resources.review import is_known
 
 
@@ -39,9 +39,9 @@ class TransferProvider(ResourceProvider):
         with Neon() as neon:
             source, target = _source(neon, props), _place(neon, _target(props))
         with connected(target.uri) as owner:
-            note = read_note(owner, target.branch, source.branch)
+            note = read_note(owner, target.branch)
         seconds = 0.0
-        if note is None:
+        if note is None or note.source != source.branch:
             filled = fill(source, target)
             seconds = filled.seconds
             pulumi.log.info(f"{props['name']} is filled from {props['source_name']}: {filled}")
@@ -98,13 +98,6 @@ class Transfer(Resource, module="environments", name="Transfer"):
             "seconds": None,
         }
         super().__init__(TransferProvider(), name, props, opts)
-
-
-def copied(owner: Connection, props: dict[str, Any]) -> Copied | None:
-    """Return when the branch of a cutover's `props` and its source went separate ways; None if it is no such copy."""
-    if not props.get("copy"):
-        return None
-    return read_note(owner, props["branch"], props["copy"]["source_branch"])
 
 
 def copy_again(leaving: dict[str, Any], props: dict[str, Any]) -> Filled:

@@ -176,8 +176,9 @@ def test_a_copy_is_filled_again_with_what_changed_and_nothing_of_before(source: 
     assert ask(target, "SELECT count(*), to_regclass('gone') FROM orders") == [(10, None)]
     assert int(again.copied.fork) > int(before.copied.fork)
     with session(target) as connection:
-        assert read_note(connection, target.branch, source.branch) == again.copied
-        assert read_note(connection, "br-another", source.branch) is None
+        assert read_note(connection, target.branch) == again.copied
+        assert again.copied.source == source.branch
+        assert read_note(connection, "br-another") is None
 
 
 def test_a_filling_that_was_cut_short_is_begun_anew(
@@ -187,7 +188,7 @@ def test_a_filling_that_was_cut_short_is_begun_anew(
     with pytest.raises(TransferError, match="may not serve: a row fell off"):
         fill(source, target)
     with session(target) as connection:
-        assert read_note(connection, target.branch, source.branch) is None, "what differs is no copy"
+        assert read_note(connection, target.branch) is None, "what differs is no copy"
     monkeypatch.undo()
     assert fill(source, target).rows == 2205
 
