@@ -16,6 +16,9 @@ from pathlib import Path
 from resources.deferred import psycopg
 
 FOLDER_VARIABLE = "POSTGRES_BIN"
+SESSION = "environments-transfer"
+"""What the sessions of both programs are called on their server, so that those of a killed run can be ended."""
+
 _DEBIAN = Path("/usr/lib/postgresql")
 _JOBS = 4
 _LOCK_WAIT = "10s"
@@ -138,7 +141,7 @@ def _environment(uri: str) -> dict[str, str]:
     given = psycopg.conninfo.conninfo_to_dict(uri)
     if unknown := sorted(given.keys() - _VARIABLES.keys()):
         raise DumpError(f"the database's URL has {', '.join(unknown)}, which pg_dump can't be given by environment")
-    return _harmless() | {_VARIABLES[key]: str(value) for key, value in given.items()}
+    return _harmless() | {"PGAPPNAME": SESSION} | {_VARIABLES[key]: str(value) for key, value in given.items()}
 
 
 def _harmless() -> dict[str, str]:

@@ -19,12 +19,14 @@ from resources.app_role import baseline, user_schemas
 from resources.carry import carry_roles, carry_settings, obstacles, roles_of
 from resources.contents import Contents, differences, read_contents, told
 from resources.deferred import psycopg, sql
-from resources.dump import DumpError, Tools, find_tools, finish, restore, start_dump
+from resources.dump import SESSION, DumpError, Tools, find_tools, finish, restore, start_dump
 from resources.postgres import Connection, connected
 from resources.rows import count_rows
 
 _COUNT_SECONDS = 20.0
 _LOCK_WAIT = "10s"
+_END_SECONDS = 10.0
+_PAUSE = 0.05
 
 _NOTE = re.compile(
     r"environments: branch (?P<branch>\S+) is a copy of (?P<source>\S+), which went on from transaction (?P<fork>\d+); "
@@ -37,7 +39,7 @@ _OF_USERS = """c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = A
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 1259 AND d.objid = c.oid AND d.deptype = 'e')"""
 _SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = ANY(%s)
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND (usename = ANY(%s) OR application_name = %s)
 """
 
 
@@ -96,7 +98,7 @@ def fill(source: Place, target: Place) -> Filled:
         tools = _able(reading, owner)
         _refuse_to_destroy(owner, target, source)
         _note(owner, f"environments: branch {target.branch} is being filled from {source.branch}")
-        roles = roles_of(reading, source.owner)
+        roles = sorted({*roles_of(reading, source.owner), *roles_of(owner, target.owner)})
         _empty(owner, target, roles)
         carry_roles(reading, owner, roles, target.owner)
         with tempfile.TemporaryDirectory(prefix="environments-") as folder:
@@ -182,8 +184,15 @@ def _refuse_to_destroy(owner: Connection, target: Place, source: Place) -> None:
 
 
 def _empty(owner: Connection, target: Place, roles: list[str]) -> None:
-    """Drop all that the owner has in this database, and end the sessions of those who could use it."""
-    owner.execute(_SESSIONS, ([*roles],))
+    """Drop all that the owner has in this database, once the sessions of those who could use it have ended.
+
+    Among them may be those of a restore whose run was killed: it would go on beside this one.
+    """
+    deadline = time.monotonic() + _END_SECONDS
+    while owner.execute(_SESSIONS, (roles, SESSION)).fetchall():
+        if time.monotonic() > deadline:
+            raise TransferError(f"sessions on {target.branch} did not end within {_END_SECONDS:.0f} s")
+        time.sleep(_PAUSE)
     mine = sql.Identifier(target.owner)
     with owner.transaction():
         owner.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'".encode())

@@ -3,65 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
 
-import httpx
-import psycopg
 import pytest
 
-from localcloud.cloud import Cloud
 from localcloud.neon.installations import Installations
 from localcloud.program import CommandError
-from tests.e2e.conftest import World, make_world
+from tests.e2e.upgrades import CREATED, Upgraded, newer, old
+from tests.e2e.visitors import Writers
+
+__all__ = ["newer", "old"]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-
-CREATED = 201
-
-
-class Upgraded(World):
-    """A world whose environment is on an older Postgres, and a project of the newer version beside it."""
-
-    def neon(self, method: str, path: str, body: Any = None, **query: str) -> Any:
-        """Ask the local Neon."""
-        headers = {"Authorization": f"Bearer {self.cloud.neon_api_key}"}
-        answer = httpx.request(method, f"{self.cloud.neon_api_host}{path}", headers=headers, json=body, params=query)
-        return answer.raise_for_status().json()
-
-    def copy_into(self, project: str, name: str, source: str) -> None:
-        """Edit: add a branch in another project and serve it."""
-        branch = {"from": {"branch": source}, "project": project, "copy": "dump"}
-        self.edit("prod", branches=self.setting("prod", "branches") | {name: branch}, serve=name)
-
-    def ask(self, project: str, branch: str, statement: str) -> list[tuple[Any, ...]]:
-        """Run a statement as the owner of a branch's database, in any project."""
-        query = {"branch_id": self.outputs("prod")["branches"][branch]}
-        query |= {"database_name": "neondb", "role_name": "neondb_owner"}
-        uri = self.neon("GET", f"/projects/{project}/connection_uri", **query)["uri"]
-        with psycopg.connect(uri, autocommit=True) as connection:
-            cursor = connection.execute(statement.encode())
-            return cursor.fetchall() if cursor.description else []
-
-
-@pytest.fixture(scope="module")
-def old(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
-    """Production on the older Postgres, with rows of visitors."""
-    oldest = next(iter(Installations.find().by_major))
-    assert oldest < Installations.find().default.major, "an older Postgres is needed: apt-get install postgresql"
-    made = make_world(cloud, tmp_path_factory.mktemp("upgrade"), "upgrade")
-    world = Upgraded(made.folder, made.cloud, made.backend)
-    world.edit("dev", project={"name": "upgrade", "postgres": oldest})
-    world.bring_up_dev()
-    world.bring_up_prod()
-    assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED
-    return world
-
-
-@pytest.fixture(scope="module")
-def newer(old: Upgraded) -> str:
-    """The id of a project of the newer version."""
-    return str(old.neon("POST", "/projects", {"project": {"name": "upgrade-newer"}})["project"]["id"])
 
 
 def flat(text: str) -> str:
@@ -92,12 +44,21 @@ def test_production_moves_to_a_newer_postgres_with_what_visitors_wrote_after_the
     assert "production moves from prod-v1 to prod-v2" in review
     assert "nothing: the rows of prod-v1 are carried over once more behind the fence" in review
     assert "writes pause while the rows are carried over (the first time took" in review
-    moved = flat(old.up("prod"))
-    print(re.findall(r"carried over behind the fence:.*?only it holds [^.]*", moved))
+    writers = Writers(old.cloud.vercel_edge_url, domain)
+    with writers.visiting():
+        moved = flat(old.up("prod"))
+    found = re.search(r"carried over behind the fence: .*? in [\d.]+ s", moved)
+    paused = re.search(r"writes paused for [\d.]+ s", moved)
+    assert found
+    assert paused
+    print(f"{found[0]}; {paused[0]}; {len(writers.acknowledged)} orders acknowledged meanwhile")
 
     assert old.serving()["branch"] == "prod-v2"
-    assert old.serving()["rows"]["orders"] == before + 1
     assert "only it holds 0 rows" in moved
+    assert len({branch for branch, _ in writers.acknowledged}) == 2, "visitors wrote before and after the move"
+    there = {row[0] for row in old.ask(newer, "prod-v2", "SELECT id FROM orders")}
+    assert {order for _, order in writers.acknowledged} <= there, "no acknowledged order is lost"
+    assert len(there) == before + 1 + len(writers.acknowledged)
     assert versions(old, newer) == {"prod-v1": next(iter(Installations.find().by_major)), "prod-v2": 18}
     old.up("prod", "--expect-no-changes")
     assert old.post("/orders", domain) == CREATED, "the sequences stand where they have to"
@@ -105,9 +66,15 @@ def test_production_moves_to_a_newer_postgres_with_what_visitors_wrote_after_the
 
 def test_the_way_back_counts_what_was_written_on_the_newer_one_and_nothing_else(old: Upgraded, newer: str) -> None:
     old.edit("prod", serve="prod-v1")
-    with pytest.raises(CommandError, match=r"2 rows \(order_items 1, orders 1\) were written to prod-v2"):
+    written = old.ask(newer, "prod-v2", "SELECT count(*) FROM orders")[0][0] - old.orders("prod", "prod-v1")
+    with pytest.raises(CommandError) as refused:
         old.preview("prod")
-    old.edit("prod", accept={"branch": "prod-v2", "rows": 2})
+    told = re.search(
+        r"([\d,]+) rows \(order_items ([\d,]+), orders ([\d,]+)\) were written to prod-v2", flat(str(refused.value))
+    )
+    assert told, "customers and products came with the copy and don't count"
+    assert int(told[3].replace(",", "")) == written
+    old.edit("prod", accept={"branch": "prod-v2", "rows": int(told[1].replace(",", ""))})
     old.up("prod")
     assert old.serving()["branch"] == "prod-v1"
     domain = old.outputs("prod")["domain"]
@@ -120,23 +87,38 @@ def test_the_way_back_counts_what_was_written_on_the_newer_one_and_nothing_else(
     assert old.ask(newer, "prod-v2", "SELECT count(*) > 0 FROM orders") == [(True,)], "what has served isn't emptied"
 
 
-def test_a_move_that_fails_after_the_copy_leaves_production_as_it_was(old: Upgraded, newer: str) -> None:
-    before = old.serving()
-    old.edit("prod", app={"path": "app", "health": {"path": "/health", "status": 418}})
+def test_a_move_whose_copy_fails_leaves_production_as_it_was(old: Upgraded, newer: str) -> None:
     old.copy_into(newer, "prod-v3", "prod-v1")
-    with pytest.raises(CommandError, match="Production is as it was"):
+    old.edit("prod", serve="prod-v1")
+    old.up("prod")
+    old.ask(newer, "prod-v3", "INSERT INTO customers (name, email) VALUES ('a stranger', 'a@example.com')")
+    old.edit("prod", serve="prod-v3")
+    with pytest.raises(CommandError) as failed:
         old.up("prod")
-    assert old.serving()["branch"] == before["branch"] == "prod-v1"
+    assert "1 rows (customers 1) were written to" in flat(str(failed.value))
+    assert "would be lost. Production is as it was" in flat(str(failed.value))
+    assert old.serving()["branch"] == "prod-v1"
     assert old.post("/orders", old.outputs("prod")["domain"]) == CREATED, "it takes writes again"
-    old.edit("prod", app={"path": "app"})
+
+    old.ask(newer, "prod-v3", "DELETE FROM customers WHERE name = 'a stranger'")
     old.up("prod")
     assert old.serving()["branch"] == "prod-v3"
     assert old.serving()["rows"]["orders"] == old.orders("prod", "prod-v1")
     old.up("prod", "--expect-no-changes")
 
 
+def test_a_branch_that_cannot_be_carried_over_is_refused_in_the_preview(old: Upgraded) -> None:
+    older = old.outputs("dev")["projects"]["neon"]
+    branches = old.setting("prod", "branches")
+    old.edit("prod", branches=branches | {"back": {"from": {"branch": "prod-v3"}, "project": older, "copy": "dump"}})
+    with pytest.raises(CommandError) as refused:
+        old.preview("prod")
+    assert "branch back can't be filled from prod-v3: its Postgres is 18 and the other project's" in flat(
+        str(refused.value)
+    )
+    old.edit("prod", branches=branches)
+    old.preview("prod", "--expect-no-changes")
+
+
 def test_no_password_of_either_project_is_in_the_state(old: Upgraded) -> None:
-    state = Path(old.folder / "state-of-upgrade.json")
-    state.write_text(old.pulumi("stack", "export", "-s", "prod"))
-    assert "npg_" not in state.read_text()
-    state.unlink()
+    assert "npg_" not in old.pulumi("stack", "export", "-s", "prod")
