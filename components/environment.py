@@ -38,10 +38,12 @@ from resources.seal import Seal
 class Served:
     """What is served: a branch, over its compute, with the environment's own login."""
 
+    project: pulumi.Input[str]
     branch: pulumi.Output[str]
     endpoint: pulumi.Output[str]
     login: Access | Guest
-    fork: pulumi.Output[str] | str
+    fork: pulumi.Output[str] | str = ""
+    copied_from: dict[str, pulumi.Input[Any]] | None = None
 
 
 class Environment(pulumi.ComponentResource):
@@ -111,10 +113,11 @@ class Environment(pulumi.ComponentResource):
 
     def _branch(self, plan: BranchPlan) -> neon_side.Branch:
         topology = self._topology
+        home: pulumi.Input[str] = self.neon_project
         stack, parent = topology.stack, self._parent(plan)
         match plan.parent:
             case OwnBranch(name):
-                pass
+                home = self.branches[name].project
             case ForeignBranch(stack, name):
                 pass
             case DefaultBranch():
@@ -122,7 +125,8 @@ class Environment(pulumi.ComponentResource):
             case NoBranch():
                 name = ""
         args = neon_side.BranchArgs(
-            project=self.neon_project,
+            project=plan.project or self.neon_project,
+            source_project=home,
             parent=parent,
             parent_stack=stack,
             parent_name=name,
@@ -157,12 +161,19 @@ class Environment(pulumi.ComponentResource):
             case OwnBranch(name):
                 branch = self.branches[name]
                 branch.open(after=[])
-                login, fork = branch.access, branch.origin.fork
-                return Served(branch=branch.branch.id, endpoint=branch.endpoint.id, login=login, fork=fork)
+                return Served(
+                    project=branch.project,
+                    branch=branch.branch.id,
+                    endpoint=branch.endpoint.id,
+                    login=branch.access,
+                    fork=branch.origin.fork,
+                    copied_from=branch.copied_from,
+                )
             case ForeignBranch():
                 if self._guest is None:
                     raise AssertionError("the plan lets no environment without a guest serve another stack's branch")
-                return Served(branch=self._guest.branch, endpoint=self._guest.endpoint, login=self._guest, fork="")
+                guest = self._guest
+                return Served(project=self.neon_project, branch=guest.branch, endpoint=guest.endpoint, login=guest)
 
     def _default(self) -> pulumi.Input[str | None]:
         if self._default_branch:
@@ -175,7 +186,7 @@ class Environment(pulumi.ComponentResource):
         plan = self._topology.migration or MigrationPlan("", "", {})
         return Migration(
             "served",
-            project=self.neon_project,
+            project=self._served.project,
             served_name=self._topology.served_name,
             branch=self._served.branch,
             endpoint=self._served.endpoint,
@@ -191,7 +202,7 @@ class Environment(pulumi.ComponentResource):
         login = self._served.login
         return Ready(
             "served",
-            project=self.neon_project,
+            project=self._served.project,
             served_name=self._topology.served_name,
             branch=self._served.branch,
             endpoint=self._served.endpoint,
@@ -210,6 +221,7 @@ class Environment(pulumi.ComponentResource):
         return Deployment(
             "served",
             project=self.vercel_project,
+            neon=self._served.project,
             path=app.path,
             digest=app.digest,
             branch=self._served.branch,
@@ -226,7 +238,7 @@ class Environment(pulumi.ComponentResource):
         return Cutover(
             "served",
             {
-                "neon": self.neon_project,
+                "neon": self._served.project,
                 "vercel": self.vercel_project,
                 "served_name": topology.served_name,
                 "pointer": topology.pointer,
@@ -235,6 +247,7 @@ class Environment(pulumi.ComponentResource):
                 "endpoint": self._served.endpoint,
                 "source": topology.own_source,
                 "fork": self._served.fork,
+                "copy": self._served.copied_from,
                 "lsn": topology.served_lsn,
                 "restore_point": self.migration.restore_point,
                 "database": topology.database,

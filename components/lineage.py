@@ -16,6 +16,14 @@ def own_parent(settings: Settings, name: str, stack: str) -> str | None:
     return source.branch if source and source.stack in (None, stack) else None
 
 
+def home(settings: Settings, name: str, stack: str) -> str | None:
+    """Return the Neon project that a branch lies in, its own or its parent's; None is the environment's."""
+    if project := settings.branches[name].project:
+        return project
+    parent = own_parent(settings, name, stack)
+    return home(settings, parent, stack) if parent is not None else None
+
+
 def parents_first(settings: Settings, stack: str) -> list[str]:
     """Return the branches' names so that each comes after the one that it is cloned from."""
     ordered: list[str] = []

@@ -11,6 +11,7 @@ import pulumi_neon as neon
 from components.topology import BranchPlan, Compute, NewProjects, NoBranch
 from resources.access import Access
 from resources.origin import Origin
+from resources.transfer import Transfer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class BranchArgs:
     """What one branch is made from, and what the app uses of it."""
 
     project: pulumi.Input[str]
+    source_project: pulumi.Input[str]
     parent: pulumi.Input[str | None]
     parent_stack: str
     parent_name: str
@@ -37,6 +39,7 @@ class Branch(pulumi.ComponentResource):
     """One owned branch: where it comes from, its rows, its compute and its app's login."""
 
     endpoint: neon.Endpoint
+    transfer: Transfer | None = None
     access: Access
 
     def __init__(self, name: str, args: BranchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -44,6 +47,7 @@ class Branch(pulumi.ComponentResource):
         super().__init__("environments:neon:Branch", name, None, opts)
         self._name, self._args = name, args
         plan = args.plan
+        self.project = args.project
         timestamp, lsn = plan.at
         self.origin = Origin(
             name,
@@ -52,7 +56,7 @@ class Branch(pulumi.ComponentResource):
             branch=args.parent_name,
             at=str(timestamp or lsn or ""),
             parent=args.parent,
-            own=args.parent_is_own,
+            own=args.parent_is_own and not plan.copied,
             kind=_kind(plan),
             lends=args.lends,
             wanted={"name": plan.name, "protected": plan.protected, "fate": plan.fate, **size(plan.compute)},
@@ -65,7 +69,7 @@ class Branch(pulumi.ComponentResource):
             name,
             project_id=args.project,
             name=plan.name,
-            parent_id=args.parent,
+            parent_id=neon.get_project_output(id=args.project).default_branch_id if plan.copied else args.parent,
             parent_timestamp=timestamp,
             parent_lsn=lsn,
             protected="yes" if plan.protected else None,
@@ -77,6 +81,13 @@ class Branch(pulumi.ComponentResource):
             ),
         )
 
+    @property
+    def copied_from(self) -> dict[str, pulumi.Input[Any]] | None:
+        """What a cutover has to know of a branch that was filled by dump and restore; None for a clone."""
+        if self.transfer is None:
+            return None
+        return {"source_branch": self._args.parent, "seconds": self.transfer.seconds}
+
     def open(self, after: list[pulumi.Resource]) -> None:
         """Give the branch its compute and its login.
 
@@ -85,6 +96,8 @@ class Branch(pulumi.ComponentResource):
         """
         args = self._args
         self.endpoint = _endpoint(self._name, args, self.branch.id, self, after)
+        if args.plan.copied:
+            self.transfer = self._fill(self.endpoint)
         self.access = Access(
             self._name,
             project=args.project,
@@ -100,9 +113,27 @@ class Branch(pulumi.ComponentResource):
             adopted=isinstance(args.plan.parent, NoBranch),
             fate=args.plan.fate,
             guests=args.guests,
-            opts=_held(self, args.plan),
+            opts=pulumi.ResourceOptions.merge(
+                _held(self, args.plan),
+                pulumi.ResourceOptions(depends_on=[self.transfer] if self.transfer is not None else []),
+            ),
         )
         self.register_outputs({})
+
+    def _fill(self, endpoint: neon.Endpoint) -> Transfer:
+        args = self._args
+        return Transfer(
+            self._name,
+            source_name=args.parent_name,
+            source_project=args.source_project,
+            source_branch=args.parent,
+            project=args.project,
+            branch=self.branch.id,
+            endpoint=endpoint.id,
+            database=args.database,
+            owner=args.owner,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
 
 def size(compute: Compute) -> dict[str, float]:
@@ -120,7 +151,7 @@ def _kind(plan: BranchPlan) -> str:
     if isinstance(plan.parent, NoBranch):
         return "adopted"
     if plan.lifetime is None:
-        return "clone"
+        return "copy" if plan.copied else "clone"
     return "empty" if plan.schema_only else "temporary"
 
 

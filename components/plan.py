@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.facts import facts
-from components.lineage import fate_problems, lineage_problems, own_parent, parents_first
+from components.lineage import fate_problems, home, lineage_problems, own_parent, parents_first
 from components.settings import BranchSettings, ComputeSettings, Problem, Settings, SettingsError, StandardMigration
 from components.settings.branch import DEFAULT_SUSPEND, SMALLEST_CU
 from components.strategies import allowed_moves, pointer_problems
@@ -143,6 +143,8 @@ def _branch(settings: Settings, key: str, stack: str, exports: Mapping[str, Stac
         keep_logins=branch.logins == "keep",
         lifetime=branch.expires,
         schema_only=branch.schema_only,
+        project=home(settings, key, stack),
+        copied=branch.copied_by is not None,
     )
 
 

@@ -21,7 +21,7 @@ from pulumi.dynamic import (
 )
 
 from resources.continuity import EVERY_ROW, broken
-from resources.departure import UNREACHABLE, Allowance, address, move_refusal, rows_of, swap_refusal
+from resources.departure import UNREACHABLE, Allowance, address, copies_again, move_refusal, rows_of, swap_refusal
 from resources.deployment import last_served
 from resources.fence import is_fenced
 from resources.mark import read_mark
@@ -98,6 +98,8 @@ class Cutover(Resource, module="environments", name="Cutover"):
         source, fork                    the environment's own branch that it was cloned from, and when in transaction
                                         ids of that branch; or empty
         lsn, restore_point              as of which moment of its source it was made, or empty; the Migration's last
+        copy                            None for a clone; of a copy from another Neon project, the `source_branch`'s id
+                                        and the `seconds` that it took
         database, owner, role, roles    what the app uses, as whom, and the two that it is in turn
         fingerprint, baseline           of its Access
         app_url                         the app's URL, a secret: to keep its password out of a log that is shown
@@ -123,9 +125,9 @@ def _judged(olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, str]:
     again = _served_before(news)
     if refusal := move_refusal(olds, news, again=again):
         return refusal, ""
-    count = rows_of(olds, news)
+    count = rows_of(olds, news, planned=True)
     refusal = Allowance.of(news["guard"]).refusal(count, olds["served_name"])
-    return refusal, "" if refusal else move_review(olds, news, count, again=again)
+    return refusal, "" if refusal else move_review(olds, news, count, again=again, copied=copies_again(olds, news))
 
 
 def _served_before(news: dict[str, Any]) -> bool:
@@ -171,7 +173,7 @@ def _really_served(props: dict[str, Any]) -> dict[str, Any]:
     if branch in (None, props["branch"]):
         return {"deployment": serving}
     try:
-        found = _of_branch(props, branch)
+        found = _of_branch(props | {"neon": meta.get("neonProject") or props["neon"]}, branch)
     except UNREACHABLE as error:
         pulumi.log.warn(f"{domain} leads to {serving}, whose database isn't there: {error}")
         return {"deployment": serving}
@@ -185,7 +187,7 @@ def _of_branch(props: dict[str, Any], branch: str) -> dict[str, Any]:
         computes = neon.endpoints(props["neon"], branch)
         if not computes:
             raise NotReadyError(f"branch {name} has no compute")
-        found = {"branch": branch, "served_name": name, "endpoint": computes[0]["id"]}
+        found = {"neon": props["neon"], "branch": branch, "served_name": name, "endpoint": computes[0]["id"]}
         with connected(neon.uri(address(props | found), pooled=False)) as connection:
             mark = read_mark(connection, props["roles"], branch)
     claim = asdict(mark.claim) if mark and mark.claim else {}

@@ -43,6 +43,11 @@ class Neon(JsonApi):
         found = self.call("GET", "/projects", query={"search": name, "limit": "100"})["projects"]
         return [project for project in found if project["name"] == name]
 
+    def project(self, project: str) -> dict[str, Any]:
+        """Return one project; NotFoundError if it isn't there."""
+        found: dict[str, Any] = self.call("GET", f"/projects/{project}")["project"]
+        return found
+
     def branch(self, project: str, branch: str) -> dict[str, Any]:
         """Return one branch; NotFoundError if it isn't there."""
         found: dict[str, Any] = self.call("GET", f"/projects/{project}/branches/{branch}")["branch"]

@@ -48,23 +48,28 @@ def handover_review(olds: dict[str, Any], news: dict[str, Any]) -> str:
     )
 
 
-def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, again: bool) -> str:
+def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, again: bool, copied: bool) -> str:
     """Return the review of a move from the branch of `olds` to the one of `news`.
 
-    `count` is what would be left behind, `again` whether a deployment that served the branch before is promoted again.
+    `count` is what would be left behind, `again` whether a deployment that served the branch before is promoted again,
+    `copied` whether the rows are carried over once more behind the fence.
     """
     was, now, facts = olds["served_name"], news["served_name"], news["facts"]
     first = news["guard"]["fence_first"]
     return _block(
         f"{facts['target']} moves from {was} to {now} ({facts['strategy']})",
         data=_data(news),
-        behind=_behind(olds, news, count),
+        behind=f"nothing: the rows of {was} are carried over once more behind the fence, and compared"
+        if copied
+        else _behind(olds, news, count),
         stays=_stays(olds, news, count),
         shares=_shares(news),
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
         deploy=_AGAIN if again else facts["build"],
         compute=_compute(olds, news),
-        pause="writes pause for about a second before the domain moves, reads go on"
+        pause=_long_pause(news)
+        if copied
+        else "writes pause for about a second before the domain moves, reads go on"
         if first
         else "no pause: the domain moves first, then writes that still reach the old branch are stopped",
         undo=f"{_undo(olds)}, if it is there" if _out_of_reach(count) else _undo(olds),
@@ -72,6 +77,12 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
 
 
 _AGAIN = "the deployment that served it before is promoted again, with the app as it was then; nothing is built"
+
+
+def _long_pause(news: dict[str, Any]) -> str:
+    seconds = (news["copy"] or {}).get("seconds")
+    took = f" (the first time took {seconds:g} s)" if isinstance(seconds, int | float) and seconds else ""
+    return f"writes pause while the rows are carried over{took}, before the domain moves; reads go on"
 
 
 def is_known(value: Any) -> bool:
