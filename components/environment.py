@@ -6,15 +6,13 @@ replaces and deletes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import pulumi
 import pulumi_neon as neon
 import pulumiverse_vercel as vercel
 
 from components import neon as neon_side
 from components import vercel as vercel_side
+from components.served import Served, make_guest, needs
 from components.topology import (
     BranchPlan,
     DefaultBranch,
@@ -25,25 +23,11 @@ from components.topology import (
     OwnBranch,
     Topology,
 )
-from resources.access import Access
 from resources.cutover import Cutover
 from resources.deployment import Deployment
-from resources.guest import Guest
 from resources.migration import Migration
 from resources.ready import Ready
 from resources.seal import Seal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Served:
-    """What is served: a branch, over its compute, with the environment's own login."""
-
-    project: pulumi.Input[str]
-    branch: pulumi.Output[str]
-    endpoint: pulumi.Output[str]
-    login: Access | Guest
-    fork: pulumi.Output[str] | str = ""
-    copied_from: dict[str, pulumi.Input[Any]] | None = None
 
 
 class Environment(pulumi.ComponentResource):
@@ -63,7 +47,7 @@ class Environment(pulumi.ComponentResource):
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
         self._vercel = vercel.Provider("vercel", team=team)
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
-        self._guest = self._guest_elsewhere()
+        self._guest = make_guest(topology, self.neon_project, self)
         self.branches: dict[str, neon_side.Branch] = {}
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
@@ -85,31 +69,6 @@ class Environment(pulumi.ComponentResource):
         made = neon_side.make_project(projects, self)
         hosted = vercel_side.make_project(projects, self, self._vercel)
         return made.id, hosted.id, made.default_branch_id
-
-    def _guest_elsewhere(self) -> Guest | None:
-        """Make what remembers the branches of other stacks that the pointer led to; None where it leads to none."""
-        topology, served = self._topology, self._topology.served
-        if "development" in topology.vercel_targets:
-            return None
-        foreign = served if isinstance(served, ForeignBranch) else ForeignBranch("", "", None)
-        props: dict[str, pulumi.Input[Any]] = {
-            "project": self.neon_project,
-            "stack": foreign.stack,
-            "name": foreign.name,
-            "asked": foreign.id or "",
-            "swaps": topology.guard is None or topology.guard.moves == "any",
-            "needs": self._needs(),
-            "database": topology.database,
-            "owner": topology.owner,
-            "role": topology.app_role,
-            "roles": list(topology.app_roles),
-            "generation": topology.credentials,
-        }
-        return Guest("guest", props, pulumi.ResourceOptions(parent=self))
-
-    def _needs(self) -> dict[str, Any]:
-        topology = self._topology
-        return {"stack": topology.stack, "protected": topology.protected, **neon_side.size(topology.compute)}
 
     def _branch(self, plan: BranchPlan) -> neon_side.Branch:
         topology = self._topology
@@ -242,7 +201,7 @@ class Environment(pulumi.ComponentResource):
                 "vercel": self.vercel_project,
                 "served_name": topology.served_name,
                 "pointer": topology.pointer,
-                "claim": {} if isinstance(topology.served, OwnBranch) else self._needs(),
+                "claim": {} if isinstance(topology.served, OwnBranch) else needs(topology),
                 "branch": self._served.branch,
                 "endpoint": self._served.endpoint,
                 "source": topology.own_source,

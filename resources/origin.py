@@ -29,6 +29,7 @@ from resources.gone import gone_refusal, looked, newest_operation
 from resources.lending import lending_refusal
 from resources.neon_api import Address, Neon
 from resources.postgres import connected
+from resources.review import is_known
 
 _SOURCE = ("stack", "branch", "at", "kind")
 _OUTPUTS = ("fork", "settled")
@@ -49,6 +50,8 @@ class OriginProvider(ResourceProvider):
         if _olds:
             if refusal := gone_refusal(_olds, news):
                 return CheckResult(news, [CheckFailure("", refusal)])
+            if is_known(news["project"]) and news["project"] != _olds["project"]:
+                return CheckResult(news, [CheckFailure("", _moved(_olds, news))])
             if not _edited(_olds, news):
                 refusal = lending_refusal(_olds, news)
                 kept = _olds | {key: news[key] for key in ("wanted", "serves", "lends")}
@@ -163,6 +166,13 @@ def _missing(news: dict[str, Any]) -> list[CheckFailure]:
         f"branch {news['name']} is to be adopted, and the project has none called {name}: correct its key or its name"
     )
     return [CheckFailure("", told)]
+
+
+def _moved(olds: dict[str, Any], news: dict[str, Any]) -> str:
+    return (
+        f"branch {news['name']} lies in Neon project {olds['project']} and can't be moved to {news['project']}: put the "
+        "project back as it was. For a branch in another project add one with project and copy: dump"
+    )
 
 
 def _edited(olds: dict[str, Any], news: dict[str, Any]) -> bool:
