@@ -46,32 +46,16 @@ class OriginProvider(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse an edited source, and a source that isn't there at the moment when it is needed."""
-        name = news["name"]
-        if _olds:
-            if refusal := gone_refusal(_olds, news):
-                return CheckResult(news, [CheckFailure("", refusal)])
-            if is_known(news["project"]) and news["project"] != _olds["project"]:
-                return CheckResult(news, [CheckFailure("", _moved(_olds, news))])
-            if not _edited(_olds, news):
-                refusal = lending_refusal(_olds, news)
-                kept = _olds | {key: news[key] for key in ("wanted", "serves", "lends")}
-                return CheckResult(kept, [CheckFailure("", refusal)] if refusal else [])
-            if _exists(_olds):
-                reason = (
-                    f"branch {name} is a copy of {_told(_olds)} and can't become one of {_told(news)}: "
-                    f"add a new branch with that source instead, and put {name}'s line back as it was"
-                )
-                return CheckResult(news, [CheckFailure("", reason)])
-        if news.get("parent"):
-            return CheckResult(news, [])
-        if news["kind"] == "adopted":
-            return CheckResult(news, _missing(news))
-        stack, branch = news["stack"], news["branch"]
-        reason = (
-            f"branch {name} is to be a copy of {branch} in stack {stack}, which exports no such branch: "
-            f"run pulumi up -s {stack} first, or correct environments:branches.{name}.from"
-        )
-        return CheckResult(news, [CheckFailure("", reason)])
+        refusal = (gone_refusal(_olds, news) or _moved(_olds, news)) if _olds else ""
+        if _olds and not refusal and not _edited(_olds, news):
+            kept = _olds | {key: news[key] for key in ("wanted", "serves", "lends")}
+            return _checked(kept, lending_refusal(_olds, news))
+        if _olds and not refusal and _exists(_olds):
+            refusal = (
+                f"branch {news['name']} is a copy of {_told(_olds)} and can't become one of {_told(news)}: add a new "
+                f"branch with that source instead, and put {news['name']}'s line back as it was"
+            )
+        return _checked(news, refusal or _sourceless(news))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Tell of another source, which `check` lets pass before the branch is made, and of what `delete` must know."""
@@ -156,22 +140,34 @@ class Origin(Resource, module="environments", name="Origin"):
         super().__init__(OriginProvider(), name, props, opts)
 
 
-def _missing(news: dict[str, Any]) -> list[CheckFailure]:
-    """Return that the branch to adopt isn't there, if so."""
-    name = news["wanted"]["name"]
-    with Neon() as neon:
-        if any(branch["name"] == name for branch in neon.branches(news["project"])):
-            return []
-    told = (
-        f"branch {news['name']} is to be adopted, and the project has none called {name}: correct its key or its name"
+def _checked(props: dict[str, Any], refusal: str) -> CheckResult:
+    return CheckResult(props, [CheckFailure("", refusal)] if refusal else [])
+
+
+def _sourceless(news: dict[str, Any]) -> str:
+    """Return that there is nothing to clone or to adopt, if so."""
+    if news.get("parent"):
+        return ""
+    if news["kind"] != "adopted":
+        return (
+            f"branch {news['name']} is to be a copy of {news['branch']} in stack {news['stack']}, which exports no "
+            f"such branch: run pulumi up -s {news['stack']} first, or correct environments:branches.{news['name']}.from"
+        )
+    if _exists(news):
+        return ""
+    wanted = news["wanted"]["name"]
+    return (
+        f"branch {news['name']} is to be adopted, and the project has none called {wanted}: correct its key or its name"
     )
-    return [CheckFailure("", told)]
 
 
 def _moved(olds: dict[str, Any], news: dict[str, Any]) -> str:
+    """Return that the branch lies in another project than the settings say, if so."""
+    if not is_known(news["project"]) or news["project"] == olds["project"]:
+        return ""
     return (
-        f"branch {news['name']} lies in Neon project {olds['project']} and can't be moved to {news['project']}: put the "
-        "project back as it was. For a branch in another project add one with project and copy: dump"
+        f"branch {news['name']} lies in Neon project {olds['project']} and can't be moved to {news['project']}: put "
+        "the project back as it was. For a branch in another project add one with project and copy: dump"
     )
 
 
