@@ -29,6 +29,7 @@ from resources.cutover import Cutover
 from resources.deployment import Deployment
 from resources.guest import Guest
 from resources.ready import Ready
+from resources.temporary import TemporaryBranch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,14 @@ class Environment(pulumi.ComponentResource):
             if topology.served != OwnBranch(key):
                 branch.open(after=[self.cutover])
         self.register_outputs({})
+
+    @property
+    def expiries(self) -> dict[str, pulumi.Output[str]]:
+        """When Neon deletes each branch that is temporary, by its key, in RFC 3339."""
+        temporary = {
+            key: made.branch for key, made in self.branches.items() if isinstance(made.branch, TemporaryBranch)
+        }
+        return {key: branch.expires_at for key, branch in temporary.items()}
 
     def _projects(self) -> tuple[pulumi.Input[str], pulumi.Input[str], pulumi.Input[str] | None]:
         projects = self._topology.projects

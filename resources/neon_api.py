@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from resources.deferred import httpx
-from resources.http import JsonApi
+from resources.http import JsonApi, NotFoundError
 
 DEFAULT_URL = "https://console.neon.tech/api/v2"
 _POLL = 0.1
@@ -58,6 +59,25 @@ class Neon(JsonApi):
             if not cursor or not page["branches"]:
                 return found
             query["cursor"] = cursor
+
+    def make_branch(self, project: str, branch: dict[str, Any]) -> dict[str, Any]:
+        """Make a branch as the API's `branch` object says, without a compute, and return it once it is there."""
+        answer = self.call("POST", f"/projects/{project}/branches", json={"branch": branch})
+        self._done(project, answer)
+        made: dict[str, Any] = answer["branch"]
+        return made
+
+    def change_branch(self, project: str, branch: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """Change a branch's name or expiry and return it."""
+        answer = self.call("PATCH", f"/projects/{project}/branches/{branch}", json={"branch": changes})
+        self._done(project, answer)
+        changed: dict[str, Any] = answer["branch"]
+        return changed
+
+    def delete_branch(self, project: str, branch: str) -> None:
+        """Delete a branch with its rows and computes; one that is gone is no error, one that Neon keeps is."""
+        with contextlib.suppress(NotFoundError):
+            self._done(project, self.call("DELETE", f"/projects/{project}/branches/{branch}"))
 
     def endpoints(self, project: str, branch: str) -> list[dict[str, Any]]:
         """Return the computes of one branch."""

@@ -20,6 +20,7 @@ from resources.lending import lending_refusal
 from resources.neon_api import Address, Neon
 from resources.postgres import connected
 
+_KINDS = {"temporary": " that expires", "empty": " that expires and holds no rows"}
 _SOURCE = ("stack", "branch", "at", "kind")
 
 
@@ -40,8 +41,10 @@ class OriginProvider(ResourceProvider):
                 refusal = lending_refusal(_olds, news)
                 return CheckResult(_olds | {"wanted": news["wanted"]}, [CheckFailure("", refusal)] if refusal else [])
             if _exists(_olds):
+                kind = _olds["kind"] != news["kind"]
                 reason = (
-                    f"branch {name} is a copy of {_told(_olds)} and can't become one of {_told(news)}: "
+                    f"branch {name} is a copy of {_told(_olds, kind=kind)} and can't become one of "
+                    f"{_told(news, kind=kind)}: "
                     f"add a new branch with that source instead, and put {name}'s line back as it was"
                 )
                 return CheckResult(news, [CheckFailure("", reason)])
@@ -69,9 +72,9 @@ class OriginProvider(ResourceProvider):
         return UpdateResult(_news | {"fork": _fork(_news)})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Look whether the branch is really gone, if it was to go."""
+        """Look whether the branch is really gone, if it was to go; a temporary one says so itself when it isn't."""
         wanted = _props["wanted"]
-        if wanted["fate"] not in ("retired", "temporary"):
+        if wanted["fate"] != "retired" or _props["kind"] in _KINDS:
             return
         with Neon() as neon:
             branches = neon.branches(_props["project"])
@@ -166,6 +169,7 @@ def _exists(source: dict[str, Any]) -> bool:
         return any(branch["name"] == name for branch in neon.branches(source["project"]))
 
 
-def _told(source: dict[str, Any]) -> str:
+def _told(source: dict[str, Any], *, kind: bool) -> str:
     at = f" as of {source['at']}" if source["at"] else ""
-    return f"{source['branch']} of stack {source['stack']}{at}"
+    fate = _KINDS.get(source["kind"], " that stays") if kind else ""
+    return f"{source['branch']} of stack {source['stack']}{at}{fate}"
