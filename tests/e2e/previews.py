@@ -49,9 +49,9 @@ def branches(world: World) -> dict[str, dict[str, Any]]:
     return {branch["name"]: branch for branch in neon(world, "GET", "/branches").json()["branches"]}
 
 
-def computes(world: World) -> set[str]:
-    """Return the ids of Neon's computes."""
-    return {compute["id"] for compute in neon(world, "GET", "/endpoints").json()["endpoints"]}
+def computes(world: World) -> dict[str, str]:
+    """Return Neon's computes by id, each with the branch that it serves."""
+    return {compute["id"]: compute["branch_id"] for compute in neon(world, "GET", "/endpoints").json()["endpoints"]}
 
 
 def variables(world: World) -> set[tuple[str, str | None]]:
