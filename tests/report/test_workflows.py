@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ FILES = sorted((ROOT / ".github").rglob("*.yml"))
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ALLOWED = {"contents": "read", "pull-requests": "write", "issues": "write"}
 SECRET = re.compile(r"\$\{\{[^}]*\bsecrets\b")
+COMMAND = re.compile(r"pulumi (preview|up|destroy|stack select|stack rm) ")
 MARK = "<!-- environments-review:prod -->"
 
 
@@ -38,8 +40,8 @@ def steps(path: Path) -> list[dict[str, Any]]:
     return [step for part in parts for step in part["steps"]]
 
 
-def test_the_three_workflows_are_there() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["drift", "promote", "review"]
+def test_the_workflows_are_there() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["drift", "preview", "promote", "review"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -57,12 +59,37 @@ def test_one_action_has_one_pin() -> None:
     assert len(pins) == len({pin.split("@")[0] for pin in pins}) == 3
 
 
-def test_only_expected_events_start_a_workflow_and_never_pull_request_target() -> None:
+def test_only_expected_events_start_a_workflow() -> None:
     events = {path.stem: parsed(path)["on"] for path in WORKFLOWS}
     assert events["review"] == "pull_request"
     assert events["promote"] == {"push": {"branches": ["main"]}}
     assert set(events["drift"]) == {"schedule", "workflow_dispatch"}
-    assert not any("pull_request_target" in path.read_text() or "workflow_run" in path.read_text() for path in FILES)
+    types = ["opened", "reopened", "synchronize", "closed"]
+    assert events["preview"] == {"pull_request_target": {"types": types, "branches": ["main"]}}
+    assert not any("workflow_run" in path.read_text() for path in FILES)
+
+
+def test_what_runs_with_keys_for_each_pull_request_is_mains_code_and_nothing_of_the_pull_requests() -> None:
+    assert [path.stem for path in WORKFLOWS if "pull_request_target" in parsed(path)["on"]] == ["preview"]
+    text = (ROOT / ".github/workflows/preview.yml").read_text()
+    taken = {"number", "head.ref", "head.repo.full_name"}
+    assert set(re.findall(r"github\.event\.pull_request\.([\w.]+)", text)) == taken, "no sha, no title, no body"
+    assert not re.search(r"github\.(head_ref|sha|ref)\b|refs/pull|\bgit (fetch|pull|checkout)|gh pr", text)
+    for step in steps(ROOT / ".github/workflows/preview.yml"):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert set(step["with"]) == {"persist-credentials"}, "without a ref it is main that is checked out"
+        elif "uses" in step:
+            assert step["uses"] == "./.github/actions/engine"
+
+
+def test_a_preview_environment_is_one_of_this_repository_and_runs_one_at_a_time() -> None:
+    preview = parsed(ROOT / ".github/workflows/preview.yml")
+    assert preview["concurrency"]["cancel-in-progress"] == "false"
+    assert preview["concurrency"]["group"] == "preview-${{ github.event.pull_request.number }}"
+    own = "github.event.pull_request.head.repo.full_name == github.repository"
+    for name, sign in (("up", "!="), ("down", "==")):
+        assert preview["jobs"][name]["if"] == f"github.event.action {sign} 'closed' && {own}"
+        assert preview["jobs"][name]["environment"] == "pull-request"
 
 
 def test_no_workflow_has_a_permission_and_each_job_has_the_least() -> None:
@@ -88,12 +115,14 @@ def test_a_secret_is_given_to_one_step_of_a_job_with_an_environment() -> None:
         "promote.dev": "development",
         "promote.prod": "production",
         "drift.look": "production-drift",
+        "preview.up": "pull-request",
+        "preview.down": "pull-request",
     }
     for name, job in holding.items():
         assert not SECRET.search(json.dumps({key: each for key, each in job.items() if key != "steps"})), name
         given = [step for step in job["steps"] if SECRET.search(json.dumps(step))]
         assert len(given) == 1, name
-        assert re.match(r"pulumi (preview|up) ", given[0]["run"]), name
+        assert all(COMMAND.match(line) for line in given[0]["run"].splitlines()), name
         assert not SECRET.search(json.dumps({key: each for key, each in given[0].items() if key != "env"})), name
     for path in WORKFLOWS:
         assert not SECRET.search(json.dumps({key: each for key, each in parsed(path).items() if key != "jobs"}))
@@ -219,3 +248,53 @@ def test_a_drift_has_one_issue_which_closes_when_it_is_gone(
     calls = run_last("drift", "tell", tmp_path, [*OTHERS, *open_issues], ISSUE=f"{MARK}\nnew", OUTCOME=outcome)
     assert len(calls) == len(wanted)
     assert all(each in call for each, call in zip(wanted, calls, strict=True))
+
+
+def run_script(job: str, name: str, folder: Path, pulumi: str, **values: str) -> None:
+    """Run one step of the preview workflow in `folder`, with a stub in place of the engine."""
+    found = parsed(ROOT / ".github/workflows/preview.yml")["jobs"][job]["steps"]
+    step = next(each for each in found if each.get("name") == name)
+    (folder / ".venv/bin").mkdir(parents=True, exist_ok=True)
+    python = folder / ".venv/bin/python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} "$@"\n')
+    (folder / "pulumi").write_text(pulumi)
+    for stub in (python, folder / "pulumi"):
+        stub.chmod(0o755)
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "GITHUB_STEP_SUMMARY": str(folder / "summary")}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    subprocess.run(command, cwd=folder, env=environment | values, check=True)
+
+
+NOTES = """#!/bin/sh
+echo "$*" >> calls
+"""
+HOSTILE = "x$(touch${IFS}obeyed)`touch${IFS}obeyed`;touch${IFS}obeyed;'\"&&touch${IFS}obeyed"
+
+
+def test_a_git_branch_that_looks_like_a_script_is_only_a_name(tmp_path: Path) -> None:
+    run_script("up", "stack file", tmp_path, NOTES, NUMBER="7", BRANCH=HOSTILE)
+    written = yaml.safe_load((tmp_path / "Pulumi.pr-7.yaml").read_text())["config"]
+    assert written["environments:git_branch"] == HOSTILE
+    assert not (tmp_path / "obeyed").exists()
+    with pytest.raises(subprocess.CalledProcessError):
+        run_script("up", "stack file", tmp_path, NOTES, NUMBER="8", BRANCH="--help me")
+
+
+def test_a_pull_request_is_brought_up_renewed_and_taken_down(tmp_path: Path) -> None:
+    run_script("up", "up", tmp_path, NOTES, NUMBER="7")
+    run_script("down", "destroy", tmp_path, NOTES, NUMBER="7")
+    assert [line.replace(" --non-interactive", "") for line in (tmp_path / "calls").read_text().splitlines()] == [
+        "stack select --create pr-7",
+        "up -s pr-7 --refresh --yes --skip-preview",
+        "stack select --create pr-7",
+        "destroy -s pr-7 --yes --skip-preview",
+        "stack rm -s pr-7 --yes",
+    ]
+
+
+def test_a_preview_environment_that_failed_says_what_to_do_next(tmp_path: Path) -> None:
+    for job in ("up", "down"):
+        run_script(job, "what to do now", tmp_path, NOTES, NUMBER="7")
+    told = (tmp_path / "summary").read_text()
+    assert told.count("python -m recovery -s pr-7") == 2
+    assert "STACK" not in told
