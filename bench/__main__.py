@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import warmth
+from bench import branches, warmth
 from localcloud import engine, lifecycle
 from localcloud.cloud import ROOT
 from localcloud.program import Program
@@ -28,6 +28,11 @@ def main() -> int:
             engine.install_plugins(cloud.pulumi_home)
             program = Program(make_workspace(ROOT, Path(folder) / "program"), cloud)
             _report(_measure(program))
+            growth = branches.measure(program)
+            print("\n| preview without changes | seconds |\n|---|---|")
+            for count, seconds in growth.seconds.items():
+                print(f"| {count} {'branch' if count == 1 else 'branches'} | {seconds:.2f} |")
+            print(f"| each further branch | {growth.per_branch:.0f} ms (goal: {branches.GOAL}) |")
             print(f"\n| first {warmth.QUERIES:,} queries, table larger than the buffers | median / p99 |\n|---|---|")
             for name, latency in warmth.measure(program).items():
                 print(f"| {name} | {latency} |")

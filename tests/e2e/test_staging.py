@@ -1,4 +1,4 @@
-"""The staging environment of docs/environments.md: protected, renewed by two edits, taken down as it is written there."""
+"""The staging environment of docs/environments.md: protected, renewed by two edits, taken down as it says there."""
 
 from __future__ import annotations
 
