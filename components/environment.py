@@ -108,7 +108,7 @@ class Environment(pulumi.ComponentResource):
             "roles": list(topology.app_roles),
             "generation": topology.credentials,
         }
-        return Guest("guest", props, pulumi.ResourceOptions(parent=self))
+        return Guest("guest", props, pulumi.ResourceOptions(parent=self, protect=not topology.disposable))
 
     def _needs(self) -> dict[str, Any]:
         topology = self._topology
