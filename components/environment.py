@@ -28,6 +28,7 @@ from resources.deployment import Deployment
 from resources.migration import Migration
 from resources.ready import Ready
 from resources.seal import Seal
+from resources.temporary import TemporaryBranch
 
 
 class Environment(pulumi.ComponentResource):
@@ -61,6 +62,14 @@ class Environment(pulumi.ComponentResource):
             if topology.served != OwnBranch(key):
                 branch.open(after=[self.cutover])
         self.register_outputs({})
+
+    @property
+    def expiries(self) -> dict[str, pulumi.Output[str]]:
+        """When Neon deletes each branch that is temporary, by its key, in RFC 3339."""
+        temporary = {
+            key: made.branch for key, made in self.branches.items() if isinstance(made.branch, TemporaryBranch)
+        }
+        return {key: branch.expires_at for key, branch in temporary.items()}
 
     def _projects(self) -> tuple[pulumi.Input[str], pulumi.Input[str], pulumi.Input[str] | None]:
         projects = self._topology.projects

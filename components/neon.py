@@ -11,6 +11,7 @@ import pulumi_neon as neon
 from components.topology import BranchPlan, Compute, NewProjects, NoBranch
 from resources.access import Access
 from resources.origin import Origin
+from resources.temporary import TemporaryBranch
 from resources.transfer import Transfer
 
 
@@ -38,6 +39,8 @@ class BranchArgs:
 class Branch(pulumi.ComponentResource):
     """One owned branch: where it comes from, its rows, its compute and its app's login."""
 
+    origin: Origin
+    branch: neon.Branch | TemporaryBranch
     endpoint: neon.Endpoint
     transfer: Transfer | None = None
     access: Access
@@ -46,9 +49,8 @@ class Branch(pulumi.ComponentResource):
         """Make the branch; nothing in it is replaced or deleted by any edit but dropping it."""
         super().__init__("environments:neon:Branch", name, None, opts)
         self._name, self._args = name, args
-        plan = args.plan
+        plan, (timestamp, lsn) = args.plan, args.plan.at
         self.project = args.project
-        timestamp, lsn = plan.at
         self.origin = Origin(
             name,
             project=args.project,
@@ -65,21 +67,7 @@ class Branch(pulumi.ComponentResource):
             serves=args.serves,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.branch = neon.Branch(
-            name,
-            project_id=args.project,
-            name=plan.name,
-            parent_id=neon.get_project_output(id=args.project).default_branch_id if plan.copied else args.parent,
-            parent_timestamp=timestamp,
-            parent_lsn=lsn,
-            protected="yes" if plan.protected else None,
-            opts=pulumi.ResourceOptions.merge(
-                _held(self, plan),
-                pulumi.ResourceOptions(
-                    depends_on=[self.origin], ignore_changes=["parentId", "parentLsn", "parentTimestamp"]
-                ),
-            ),
-        )
+        self.branch = _permanent(self, name, args) if plan.lifetime is None else _temporary(self, name, args)
 
     @property
     def copied_from(self) -> dict[str, pulumi.Input[Any]] | None:
@@ -95,7 +83,7 @@ class Branch(pulumi.ComponentResource):
         before that, the cutover to the one that serves.
         """
         args = self._args
-        self.endpoint = _endpoint(self._name, args, self.branch.id, self, after)
+        self.endpoint = _endpoint(self._name, args, self.branch, self, after)
         if args.plan.copied:
             self.transfer = self._fill(self.endpoint)
         self.access = Access(
@@ -155,6 +143,41 @@ def _kind(plan: BranchPlan) -> str:
     return "empty" if plan.schema_only else "temporary"
 
 
+def _permanent(parent: Branch, name: str, args: BranchArgs) -> neon.Branch:
+    plan, (timestamp, lsn) = args.plan, args.plan.at
+    settled = ["parentId", "parentLsn", "parentTimestamp"]
+    return neon.Branch(
+        name,
+        project_id=args.project,
+        name=plan.name,
+        parent_id=neon.get_project_output(id=args.project).default_branch_id if plan.copied else args.parent,
+        parent_timestamp=timestamp,
+        parent_lsn=lsn,
+        protected="yes" if plan.protected else None,
+        opts=pulumi.ResourceOptions.merge(
+            _held(parent, plan), pulumi.ResourceOptions(depends_on=[parent.origin], ignore_changes=settled)
+        ),
+    )
+
+
+def _temporary(parent: Branch, name: str, args: BranchArgs) -> TemporaryBranch:
+    plan, (timestamp, lsn) = args.plan, args.plan.at
+    return TemporaryBranch(
+        name,
+        project=args.project,
+        name=plan.name,
+        source=f"{args.parent_name} (stack {args.parent_stack})",
+        parent=args.parent,
+        timestamp=timestamp,
+        lsn=lsn,
+        lifetime=plan.lifetime or 0,
+        schema_only=plan.schema_only,
+        database=args.database,
+        owner=args.owner,
+        opts=pulumi.ResourceOptions.merge(_held(parent, plan), pulumi.ResourceOptions(depends_on=[parent.origin])),
+    )
+
+
 def make_project(plan: NewProjects, parent: pulumi.Resource) -> neon.Project:
     """Make the Neon project; its default branch stays as Neon makes it, since naming it could replace the project."""
     return neon.Project(
@@ -167,16 +190,19 @@ def make_project(plan: NewProjects, parent: pulumi.Resource) -> neon.Project:
 
 
 def _endpoint(
-    name: str, args: BranchArgs, branch: pulumi.Input[str], parent: pulumi.Resource, after: list[pulumi.Resource]
+    name: str, args: BranchArgs, branch: neon.Branch | TemporaryBranch, parent: Branch, after: list[pulumi.Resource]
 ) -> neon.Endpoint:
     compute = args.plan.compute
+    # Neon deletes the compute of a branch that has expired, and the provider fails to delete what is gone.
+    with_it = None if args.plan.lifetime is None else branch
+    options = pulumi.ResourceOptions(depends_on=after, deleted_with=with_it)
     return neon.Endpoint(
         name,
         project_id=args.project,
-        branch_id=branch,
+        branch_id=branch.id,
         type="read_write",
         autoscaling_limit_min_cu=compute.min_cu,
         autoscaling_limit_max_cu=compute.max_cu,
         suspend_timeout_seconds=compute.suspend_seconds,
-        opts=pulumi.ResourceOptions.merge(_held(parent, args.plan), pulumi.ResourceOptions(depends_on=after)),
+        opts=pulumi.ResourceOptions.merge(_held(parent, args.plan), options),
     )

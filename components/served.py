@@ -44,7 +44,7 @@ def make_guest(topology: Topology, project: pulumi.Input[str], parent: pulumi.Re
         "roles": list(topology.app_roles),
         "generation": topology.credentials,
     }
-    return Guest("guest", props, pulumi.ResourceOptions(parent=parent))
+    return Guest("guest", props, pulumi.ResourceOptions(parent=parent, protect=not topology.disposable))
 
 
 def needs(topology: Topology) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def lending_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
     if ends and copies:
         return f"{key} can't be retired: Neon keeps a branch as long as it has copies, here {', '.join(copies)}"
     try:
-        claims = _claims(olds, found)
+        claims = claims_on(olds, found)
     except (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError) as error:
         return f"whether another stack serves from {key} can't be told, so it stays as it is: {error}"
     refusals = (_claimed(key, claim, now, ends=ends, renamed=renamed) for claim in claims)
@@ -66,11 +66,15 @@ def _branch(origin: dict[str, Any]) -> tuple[str | None, list[str]]:
     return found, sorted(branch["name"] for branch in branches if found and branch.get("parent_id") == found)
 
 
-def _claims(origin: dict[str, Any], branch: str) -> list[Claim]:
-    project = origin["project"]
+def claims_on(props: dict[str, Any], branch: str) -> list[Claim]:
+    """Return the claims of other stacks on `branch`, where it has a compute to ask; `props` name project and database.
+
+    Raises what `connected` and Neon's API raise if the compute doesn't answer.
+    """
+    project = props["project"]
     with Neon() as neon:
         for compute in neon.endpoints(project, branch):
-            address = Address(project, branch, compute["id"], origin["database"], origin["owner"])
+            address = Address(project, branch, compute["id"], props["database"], props["owner"])
             with connected(neon.uri(address, pooled=False)) as connection:
                 return list(read_claims(connection, branch).values())
     return []

@@ -31,6 +31,7 @@ from resources.neon_api import Address, Neon
 from resources.postgres import connected
 from resources.review import is_known
 
+_KINDS = {"temporary": " that expires", "empty": " that expires and holds no rows"}
 _SOURCE = ("stack", "branch", "at", "kind")
 _OUTPUTS = ("fork", "settled")
 
@@ -51,9 +52,11 @@ class OriginProvider(ResourceProvider):
             kept = _olds | {key: news[key] for key in ("wanted", "serves", "lends")}
             return _checked(kept, lending_refusal(_olds, news))
         if _olds and not refusal and _exists(_olds):
+            kind = _olds["kind"] != news["kind"]
             refusal = (
-                f"branch {news['name']} is a copy of {_told(_olds)} and can't become one of {_told(news)}: add a new "
-                f"branch with that source instead, and put {news['name']}'s line back as it was"
+                f"branch {news['name']} is a copy of {_told(_olds, kind=kind)} and can't become one of "
+                f"{_told(news, kind=kind)}: add a new branch with that source instead, and put {news['name']}'s line "
+                "back as it was"
             )
         return _checked(news, refusal or _sourceless(news))
 
@@ -78,9 +81,9 @@ class OriginProvider(ResourceProvider):
         return ReadResult(id_, found, {key: value for key, value in found.items() if key not in _OUTPUTS})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Look whether the branch is really gone, if it was to go."""
+        """Look whether the branch is really gone, if it was to go; a temporary one says so itself when it isn't."""
         wanted = _props["wanted"]
-        if wanted["fate"] not in ("retired", "temporary"):
+        if wanted["fate"] != "retired" or _props["kind"] in _KINDS:
             return
         with Neon() as neon:
             branches = neon.branches(_props["project"])
@@ -197,6 +200,7 @@ def _exists(source: dict[str, Any]) -> bool:
         return any(branch["name"] == name for branch in neon.branches(source["project"]))
 
 
-def _told(source: dict[str, Any]) -> str:
+def _told(source: dict[str, Any], *, kind: bool) -> str:
     at = f" as of {source['at']}" if source["at"] else ""
-    return f"{source['branch']} of stack {source['stack']}{at}"
+    fate = _KINDS.get(source["kind"], " that stays") if kind else ""
+    return f"{source['branch']} of stack {source['stack']}{at}{fate}"
