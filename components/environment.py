@@ -13,6 +13,7 @@ import pulumi
 import pulumi_neon as neon
 import pulumiverse_vercel as vercel
 
+from components import already_there
 from components import neon as neon_side
 from components import vercel as vercel_side
 from components.topology import (
@@ -60,6 +61,7 @@ class Environment(pulumi.ComponentResource):
         self._vercel = vercel.Provider("vercel", team=team)
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
         self._guest = self._guest_elsewhere()
+        self._adopted = already_there.adopted_branch(topology.stack)
         self.branches: dict[str, neon_side.Branch] = {}
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
@@ -133,6 +135,7 @@ class Environment(pulumi.ComponentResource):
             roles=topology.app_roles,
             generation=topology.credentials,
             serves=topology.served == OwnBranch(plan.key),
+            hooks=self._adopted if isinstance(plan.parent, NoBranch) else None,
         )
         return neon_side.Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
 
@@ -244,7 +247,7 @@ class Environment(pulumi.ComponentResource):
     def _variables(self) -> None:
         login, topology = self._served.login, self._topology
         values = {"DATABASE_URL": login.pooled_url, "DATABASE_URL_UNPOOLED": login.direct_url}
-        made = {}
+        hooks, made = already_there.variable(topology.stack), {}
         for key, value in values.items():
             made[key] = vercel_side.make_variable(
                 key,
@@ -254,7 +257,9 @@ class Environment(pulumi.ComponentResource):
                 git_branch=topology.git_branch,
                 sensitive=topology.sensitive,
                 protect=not topology.disposable,
-                opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover]),
+                opts=pulumi.ResourceOptions(
+                    parent=self, provider=self._vercel, depends_on=[self.cutover], hooks=hooks
+                ),
             )
         if topology.sensitive:
             Seal(

@@ -31,6 +31,7 @@ class BranchArgs:
     roles: tuple[str, str]
     generation: int
     serves: bool
+    hooks: pulumi.ResourceHookBinding | None
 
 
 class Branch(pulumi.ComponentResource):
@@ -72,7 +73,9 @@ class Branch(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 _held(self, plan),
                 pulumi.ResourceOptions(
-                    depends_on=[self.origin], ignore_changes=["parentId", "parentLsn", "parentTimestamp"]
+                    depends_on=[self.origin],
+                    ignore_changes=["parentId", "parentLsn", "parentTimestamp"],
+                    hooks=args.hooks,
                 ),
             ),
         )

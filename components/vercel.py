@@ -29,8 +29,11 @@ def make_variable(
     protect: bool,
     opts: pulumi.ResourceOptions,
 ) -> vercel.ProjectEnvironmentVariable:
-    """Make one variable; a replaced one goes before its successor comes, since Vercel takes no second of a name."""
-    first = pulumi.ResourceOptions(delete_before_replace=True, protect=protect)
+    """Make one variable; a replaced one goes before its successor comes, since Vercel takes no second of a name.
+
+    Whether it is sensitive is settled when it is made: one that was adopted stays what it is.
+    """
+    first = pulumi.ResourceOptions(delete_before_replace=True, protect=protect, ignore_changes=["sensitive"])
     return vercel.ProjectEnvironmentVariable(
         key,
         project_id=project,
