@@ -213,6 +213,7 @@ class Environment(pulumi.ComponentResource):
                 "vercel": self.vercel_project,
                 "served_name": topology.served_name,
                 "pointer": topology.pointer,
+                "shuts_logins": topology.shuts_logins,
                 "claim": {} if isinstance(topology.served, OwnBranch) else self._needs(),
                 "branch": self._served.branch,
                 "endpoint": self._served.endpoint,
@@ -257,9 +258,7 @@ class Environment(pulumi.ComponentResource):
                 git_branch=topology.git_branch,
                 sensitive=topology.sensitive,
                 protect=not topology.disposable,
-                opts=pulumi.ResourceOptions(
-                    parent=self, provider=self._vercel, depends_on=[self.cutover], hooks=hooks
-                ),
+                opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover], hooks=hooks),
             )
         if topology.sensitive:
             Seal(

@@ -31,9 +31,10 @@ def make_variable(
 ) -> vercel.ProjectEnvironmentVariable:
     """Make one variable; a replaced one goes before its successor comes, since Vercel takes no second of a name.
 
-    Whether it is sensitive is settled when it is made: one that was adopted stays what it is.
+    One that is to be sensitive and was adopted as an encrypted one stays that: only a replacement could change it.
     """
-    first = pulumi.ResourceOptions(delete_before_replace=True, protect=protect, ignore_changes=["sensitive"])
+    settled = ["sensitive"] if sensitive else []
+    first = pulumi.ResourceOptions(delete_before_replace=True, protect=protect, ignore_changes=settled)
     return vercel.ProjectEnvironmentVariable(
         key,
         project_id=project,

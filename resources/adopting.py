@@ -1,4 +1,4 @@
-"""How the program knows that `python -m adoption` asks what it would create: then nothing is refused for being there."""
+"""How the program knows that `python -m adoption` asks what it would create: what is there already is then no error."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +74,6 @@ class ByHand:
         manifest = []
         for file in app_files(ROOT / "app"):
             manifest.append({"file": file.path, "sha": file.sha, "size": len(file.content)})
-            assert file.sha == hashlib.sha1(file.content, usedforsecurity=False).hexdigest()
             ask_vercel(self.cloud, "POST", "/v2/files", content=file.content, headers={"x-vercel-digest": file.sha})
         body = {"name": "app", "project": self.vercel, "target": "production", "files": manifest}
         id_ = ask_vercel(self.cloud, "POST", "/v13/deployments", body)["id"]
@@ -84,7 +82,7 @@ class ByHand:
             found = ask_vercel(self.cloud, "GET", f"/v13/deployments/{id_}")
             if found["aliasAssigned"]:
                 return str(id_)
-            assert found["readyState"] != "ERROR" and time.monotonic() < deadline, found["readyState"]
+            assert time.monotonic() < deadline, found["readyState"]
             time.sleep(0.05)
 
 
