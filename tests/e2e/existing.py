@@ -15,7 +15,7 @@ PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class ByHand:
+class Existing:
     """The two projects, and what a person does to them."""
 
     cloud: Cloud
@@ -25,7 +25,7 @@ class ByHand:
     branches: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def made(cls, cloud: Cloud, name: str) -> ByHand:
+    def made(cls, cloud: Cloud, name: str) -> Existing:
         """Make both projects; Neon's comes with its default branch, `main`, and a compute for it."""
         neon = ask_neon(cloud, "POST", "/projects", project={"name": name, "pg_version": 18})
         vercel = ask_vercel(cloud, "POST", "/v11/projects", {"name": name})
@@ -63,6 +63,10 @@ class ByHand:
         body = {"key": key, "value": value, "target": list(targets), "type": "encrypted", **more}
         made = ask_vercel(self.cloud, "POST", f"/v10/projects/{self.vercel}/env", body)
         return str(made["created"]["id"])
+
+    def forget(self, variable: str) -> None:
+        """Delete a variable."""
+        ask_vercel(self.cloud, "DELETE", f"/v9/projects/{self.vercel}/env/{variable}")
 
     def variables(self) -> dict[str, dict[str, Any]]:
         """Return the project's variables by id, with the values that may be read."""
