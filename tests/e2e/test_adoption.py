@@ -181,13 +181,27 @@ def test_the_logins_that_were_there_are_shut_by_an_edit(shop: Shop) -> None:
     shop.up("prod", "--expect-no-changes")
 
 
-def test_dev_is_adopted_in_the_same_way(shop: Shop) -> None:
+def test_dev_is_adopted_in_the_same_way_and_stays_protected_if_its_line_says_so(shop: Shop) -> None:
+    hand = shop.hand
+    hand.ask("PATCH", f"/branches/{hand.branches['dev']}", branch={"protected": True})
+    (url,) = (id_ for id_, found in hand.variables().items() if "development" in found["target"])
+    hand.forget(url)
+    said = shop.adopt("dev")
+    assert said.count("taken over as") == 2
+    assert "write protected: true at environments:branches.dev to keep it" in said
+
+    hand.variable("DATABASE_URL", hand.url("dev"), "preview", "development")
+    said = shop.refused("pulumi", "preview", "-s", "dev", "--non-interactive", "--color=never")
+    assert "DATABASE_URL is in the Vercel project already, for preview, development" in said
     branches, computes, variables = shop.there()
-    assert shop.adopt("dev").count("taken over as") == 3
+    assert shop.adopt("dev").count("taken over as") == 1, "what came in the meantime"
+
+    shop.edit("dev", branches={"dev": {"adopt": True, "protected": True}})
     shop.up("dev")
     after = shop.there()
     assert after[:2] == (branches, computes)
     assert after[2].keys() > variables.keys(), "DATABASE_URL_UNPOOLED was not there for development"
+    assert hand.ask("GET", f"/branches/{hand.branches['dev']}")["branch"]["protected"]
     shop.up("dev", "--expect-no-changes")
 
 
@@ -204,6 +218,23 @@ def test_what_was_adopted_is_promoted_to_and_rolled_back_to(shop: Shop) -> None:
         shop.up("prod")
     assert shop.serving()["branch"] == "main"
     assert shop.there()[1]["main"] == shop.hand.compute("main")["id"]
+    shop.up("prod", "--expect-no-changes")
+
+
+def test_an_encrypted_variable_becomes_a_sensitive_one_when_it_is_deleted_by_hand(shop: Shop) -> None:
+    def types() -> dict[str, str]:
+        found = shop.hand.variables().values()
+        return {variable["key"]: variable["type"] for variable in found if variable["target"] == ["production"]}
+
+    assert types()["DATABASE_URL"] == "encrypted", "as it was made"
+    (url,) = (
+        id_
+        for id_, found in shop.hand.variables().items()
+        if found["key"] == "DATABASE_URL" and found["target"] == ["production"]
+    )
+    shop.hand.forget(url)
+    shop.up("prod", "--refresh")
+    assert types() == {"DATABASE_URL": "sensitive", "DATABASE_URL_UNPOOLED": "sensitive", "THEME": "encrypted"}
     shop.up("prod", "--expect-no-changes")
 
 

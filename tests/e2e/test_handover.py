@@ -1,4 +1,4 @@
-"""After a Pointer Swap: dev's branch, which production serves, becomes production's own, and dev goes on with another."""
+"""After a Pointer Swap: dev's branch, which production serves, becomes production's own; dev goes on with another."""
 
 from __future__ import annotations
 
