@@ -10,6 +10,7 @@ import pulumi
 import pulumi_neon as neon
 import pulumiverse_vercel as vercel
 
+from components import already_there
 from components import neon as neon_side
 from components import vercel as vercel_side
 from components.served import Served, make_guest, needs
@@ -49,6 +50,7 @@ class Environment(pulumi.ComponentResource):
         self._vercel = vercel.Provider("vercel", team=team)
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
         self._guest = make_guest(topology, self.neon_project, self)
+        self._adopted = already_there.adopted_branch(topology.stack)
         self.branches: dict[str, neon_side.Branch] = {}
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
@@ -108,6 +110,7 @@ class Environment(pulumi.ComponentResource):
             roles=topology.app_roles,
             generation=topology.credentials,
             serves=topology.served == OwnBranch(plan.key),
+            hooks=self._adopted if isinstance(plan.parent, NoBranch) else None,
         )
         return neon_side.Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
 
@@ -210,6 +213,7 @@ class Environment(pulumi.ComponentResource):
                 "vercel": self.vercel_project,
                 "served_name": topology.served_name,
                 "pointer": topology.pointer,
+                "shuts_logins": topology.shuts_logins,
                 "claim": {} if isinstance(topology.served, OwnBranch) else needs(topology),
                 "branch": self._served.branch,
                 "endpoint": self._served.endpoint,
@@ -247,7 +251,7 @@ class Environment(pulumi.ComponentResource):
     def _variables(self) -> None:
         login, topology = self._served.login, self._topology
         values = {"DATABASE_URL": login.pooled_url, "DATABASE_URL_UNPOOLED": login.direct_url}
-        made = {}
+        hooks, made = already_there.variable(topology.stack), {}
         for key, value in values.items():
             made[key] = vercel_side.make_variable(
                 key,
@@ -257,7 +261,7 @@ class Environment(pulumi.ComponentResource):
                 git_branch=topology.git_branch,
                 sensitive=topology.sensitive,
                 protect=not topology.disposable,
-                opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover]),
+                opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover], hooks=hooks),
             )
         if topology.sensitive:
             Seal(

@@ -34,7 +34,7 @@ def _source(settings: Settings, stack: str) -> str:
     if branch is None:
         return ""
     if branch.adopt:
-        return "nothing: it was there before this environment"
+        return ""
     if branch.source is None:
         return "the project's default branch"
     own = branch.source.stack in (None, stack)

@@ -34,6 +34,7 @@ class BranchArgs:
     roles: tuple[str, str]
     generation: int
     serves: bool
+    hooks: pulumi.ResourceHookBinding | None
 
 
 class Branch(pulumi.ComponentResource):
@@ -155,7 +156,8 @@ def _permanent(parent: Branch, name: str, args: BranchArgs) -> neon.Branch:
         parent_lsn=lsn,
         protected="yes" if plan.protected else None,
         opts=pulumi.ResourceOptions.merge(
-            _held(parent, plan), pulumi.ResourceOptions(depends_on=[parent.origin], ignore_changes=settled)
+            _held(parent, plan),
+            pulumi.ResourceOptions(depends_on=[parent.origin], ignore_changes=settled, hooks=args.hooks),
         ),
     )
 

@@ -188,6 +188,12 @@ class Topology:
         return next((branch.at[1] or "" for branch in self.branches if self.served == OwnBranch(branch.key)), "")
 
     @property
+    def shuts_logins(self) -> bool:
+        """Whether the served branch was there before, and the logins that it had are shut."""
+        served = (branch for branch in self.branches if self.served == OwnBranch(branch.key))
+        return any(isinstance(branch.parent, NoBranch) and not branch.keep_logins for branch in served)
+
+    @property
     def own_source(self) -> str:
         """The environment's own branch that the served one was cloned from, or empty."""
         parents = [branch.parent for branch in self.branches if self.served == OwnBranch(branch.key)]

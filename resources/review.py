@@ -14,15 +14,17 @@ _WIDTH = 98
 _LABEL = 10
 
 
-def first_review(news: dict[str, Any]) -> str:
-    """Return the review of an environment's first deployment."""
+def first_review(news: dict[str, Any], serving: str) -> str:
+    """Return the review of an environment's first deployment; `serving` is the one that has the domain, if any."""
     now, facts = news["served_name"], news["facts"]
     return _block(
         f"{facts['target']} will serve {now}, for the first time ({facts['strategy']})",
         data=_data(news),
         deploy=facts["build"],
         compute=facts["compute"],
-        undo="nothing served before, so there is no way back but forward",
+        undo=f"promote {serving} in Vercel, which works as long as its own login is open (logins: keep)"
+        if serving
+        else "nothing served before, so there is no way back but forward",
     )
 
 
@@ -95,6 +97,8 @@ def _data(news: dict[str, Any]) -> str:
     if news["claim"]:
         owner, _, branch = now.partition("/")
         return f"{now} is branch {branch} of stack {owner} itself, with the rows that it holds: nothing is copied"
+    if not facts["source"]:
+        return f"{now} was there before this environment, and keeps the rows that it holds"
     if is_known(news["branch"]):
         return f"{now} is there, with the rows that it holds; once cloned from {facts['source']}"
     return f"{now} is made now, as a copy of {facts['source']} {facts['moment'] or 'as of that moment'}"
