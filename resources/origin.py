@@ -68,7 +68,8 @@ class OriginProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Keep the source as it was given, and the fork if it is a branch of the same environment."""
         settled = newest_operation(props["project"])
-        return CreateResult(props["name"], props | {"fork": _fork(props), "settled": settled})
+        made = _id(props) if props["kind"] == "adopted" else ""
+        return CreateResult(props["name"], props | {"fork": _fork(props), "settled": settled, "made": made})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Take the new source of a branch that could not be made from the old one, or the new name or fate."""
@@ -195,9 +196,14 @@ def _fork(props: dict[str, Any]) -> str:
 
 
 def _exists(source: dict[str, Any]) -> bool:
+    return bool(_id(source))
+
+
+def _id(source: dict[str, Any]) -> str:
+    """Return the id of the branch that bears the wanted name, or nothing."""
     with Neon() as neon:
-        name = source["wanted"]["name"]
-        return any(branch["name"] == name for branch in neon.branches(source["project"]))
+        branches = neon.branches(source["project"])
+    return next((str(branch["id"]) for branch in branches if branch["name"] == source["wanted"]["name"]), "")
 
 
 def _told(source: dict[str, Any], *, kind: bool) -> str:
