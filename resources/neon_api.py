@@ -86,6 +86,13 @@ class Neon(JsonApi):
         self._done(project, answer)
         return answer["branch"]["id"], answer["endpoints"][0]["id"] if compute else ""
 
+    def keep_branch(self, project: str, branch: str) -> None:
+        """Let a branch live on that Neon was to delete at some time."""
+        self._done(
+            project,
+            self.call("PATCH", f"/projects/{project}/branches/{branch}", json={"branch": {"expires_at": None}}),
+        )
+
     def delete_branch(self, project: str, branch: str) -> None:
         """Delete a branch with its compute; harmless where it isn't there."""
         try:

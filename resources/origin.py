@@ -76,7 +76,12 @@ class OriginProvider(ResourceProvider):
         return DiffResult(changes=_edited(_olds, _news) or not kept)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Keep the source as it was given, and the fork if it is a branch of the same environment."""
+        """Keep the source as it was given, and the fork if it is a branch of the same environment.
+
+        A branch that is adopted lives on: a migration's restore point would end by itself.
+        """
+        if props["kind"] == "adopted":
+            _keep(props)
         settled = newest_operation(props["project"])
         return CreateResult(props["name"], props | {"fork": _fork(props), "settled": settled})
 
@@ -163,6 +168,13 @@ def _missing(news: dict[str, Any]) -> list[CheckFailure]:
         f"branch {news['name']} is to be adopted, and the project has none called {name}: correct its key or its name"
     )
     return [CheckFailure("", told)]
+
+
+def _keep(props: dict[str, Any]) -> None:
+    with Neon() as neon:
+        for found in neon.branches(props["project"]):
+            if found["name"] == props["wanted"]["name"] and found.get("expires_at"):
+                neon.keep_branch(props["project"], found["id"])
 
 
 def _edited(olds: dict[str, Any], news: dict[str, Any]) -> bool:
