@@ -166,6 +166,8 @@ class Environment(pulumi.ComponentResource):
             folder=plan.folder,
             digest=plan.digest,
             settings=dict(plan.settings),
+            source=self._topology.own_source,
+            at=self._topology.served_at,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._served.login]),
         )
 

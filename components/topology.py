@@ -194,6 +194,12 @@ class Topology:
         return any(isinstance(branch.parent, NoBranch) and not branch.keep_logins for branch in served)
 
     @property
+    def served_at(self) -> str:
+        """The moment as of which the served branch was made, in unix seconds or as an LSN, or empty."""
+        moments = [branch.at for branch in self.branches if self.served == OwnBranch(branch.key)]
+        return next((str(timestamp or lsn or "") for timestamp, lsn in moments), "")
+
+    @property
     def own_source(self) -> str:
         """The environment's own branch that the served one was cloned from, or empty."""
         parents = [branch.parent for branch in self.branches if self.served == OwnBranch(branch.key)]

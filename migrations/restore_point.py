@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from migrations.throwaway import in_
@@ -41,10 +41,7 @@ class RestorePoint:
         """
         restored = f"{served}-restored"
         source = f'{{from: {{branch: {served}}}, at: "{self.lsn}"}}'
-        return (
-            f"take the migration out of the folder (it would run again), add {restored}: {source} to "
-            f"environments:branches, set environments:serve: {restored}"
-        )
+        return f"add {restored}: {source} to branches, serve it, and take the migration out of the folder"
 
 
 def make_restore_point(neon: Neon, connection: Connection, served: Address, tag: str, days: float) -> RestorePoint:
@@ -70,6 +67,42 @@ def find_restore_point(neon: Neon, served: Address, tags: Sequence[str]) -> Rest
     ]
     newest = max(found, key=lambda branch: str(branch["created_at"]), default=None)
     return _restore_point(newest, xmin="") if newest else None
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the branch that was migrated: its id, if it is there, and as of when it is, in seconds or as an LSN."""
+
+    id: str
+    at: str
+
+
+def undone(neon: Neon, project: str, migrated: str, copy: Copy, tags: Sequence[str]) -> str:
+    """Return the first of `tags` that ran on the branch `migrated` after the moment of its `copy`; or nothing.
+
+    The restore points tell, as long as they are there. The copy may be one of them.
+    """
+    found = []
+    for branch in neon.branches(project):
+        if branch.get("parent_id") != migrated or not (branch["id"] == copy.id or _is_after(branch, copy.at)):
+            continue
+        tag = next((tag for tag in tags if _is_called(branch["name"], _name(tag))), "")
+        found += [(str(branch["created_at"]), tag)] if tag else []
+    return min(found)[1] if found else ""
+
+
+def _is_after(point: dict[str, Any], at: str) -> bool:
+    """Tell whether a restore point shows its parent at the moment `at` or later."""
+    if not (at and point.get("expires_at")):
+        return False
+    if "/" in at:
+        return bool(point.get("parent_lsn")) and _position(point["parent_lsn"]) >= _position(at)
+    return datetime.fromisoformat(point["created_at"]).timestamp() >= int(at)
+
+
+def _position(lsn: str) -> int:
+    high, low = lsn.split("/")
+    return int(high, 16) << 32 | int(low, 16)
 
 
 def _restore_point(branch: dict[str, Any], xmin: str) -> RestorePoint:

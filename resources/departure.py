@@ -154,13 +154,14 @@ def _carried(neon: Neon, news: dict[str, Any]) -> int | None:
 def _restore_point(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) -> int | None:
     """Return the transaction of `leaving` from which on a branch made as of its restore point can miss what it wrote.
 
-    None where `news` is no such branch. As long as the restore point is a child of `leaving`, that wasn't restored in
-    place since.
+    None where `news` is no such branch, nor the restore point itself. As long as the restore point is a child of
+    `leaving`, that wasn't restored in place since.
     """
     point = next(
         (each for each in (news.get("restore_point"), leaving.get("restore_point")) if isinstance(each, dict)), {}
     )
-    if news["source"] != leaving["served_name"] or not point.get("xmin") or point["lsn"] != news["lsn"]:
+    made = news["source"] == leaving["served_name"] and point.get("lsn") == news["lsn"]
+    if not point.get("xmin") or not (made or point["id"] == news["branch"]):
         return None
     try:
         parent = neon.branch(news["neon"], point["id"]).get("parent_id")
@@ -172,7 +173,7 @@ def _restore_point(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) ->
 def move_refusal(olds: dict[str, Any], news: dict[str, Any], *, again: bool) -> str:
     """Return why the pointer may not make this move, whatever it costs; `again` says that the branch served before."""
     was, now, moves = olds["served_name"], news["served_name"], news["guard"]["moves"]
-    if news["source"] == was:
+    if news["source"] == was or _is_copy(olds, news):
         return ""
     if news["guard"]["live"]:
         return (
@@ -189,6 +190,17 @@ def move_refusal(olds: dict[str, Any], news: dict[str, Any], *, again: bool) -> 
             "pulumi config set --path strategy.kind clone-and-promote"
         )
     return ""
+
+
+def _is_copy(olds: dict[str, Any], news: dict[str, Any]) -> bool:
+    """Tell whether a branch that was adopted, such as a restore point, is in Neon a copy of the one of `olds`."""
+    if news["source"] or news["claim"] or not (is_known(news["branch"]) and is_known(olds["branch"])):
+        return False
+    try:
+        with Neon() as neon:
+            return bool(neon.branch(news["neon"], news["branch"]).get("parent_id") == olds["branch"])
+    except UNREACHABLE:
+        return False
 
 
 def swap_refusal(news: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,11 @@ from migrations.judge import JudgeOptions, Verdict, judge
 from migrations.limits import Limits
 from migrations.lint import LintError
 from migrations.lock import locked
+from migrations.made_otherwise import made_otherwise
 from migrations.model import BrokenMigrationsError
 from migrations.outcome import MigrationFailedError, Run
 from migrations.rehearsal import is_valid, receipt_digest, rehearse, told_of
-from migrations.restore_point import find_restore_point, make_restore_point
+from migrations.restore_point import Copy, find_restore_point, make_restore_point, undone
 from migrations.run import Pending, applied, run_pending
 from migrations.run_drizzle import end_sessions
 from migrations.throwaway import delete_leftovers
@@ -78,13 +79,21 @@ def verdict_of(props: dict[str, Any]) -> Verdict:
     migrations = tool.read(folder)
     with Neon() as neon:
         url = neon.uri(address_of(props), pooled=False)
-    return judge(migrations, applied(tool, url, limits_of(settings)), tool, _options(settings))
+    ran = applied(tool, url, limits_of(settings))
+    verdict = judge(migrations, ran, tool, _options(settings))
+    if ran or not verdict.pending:
+        return verdict
+    with connected(url) as connection:
+        others = made_otherwise(connection, verdict.statements)
+    return replace(verdict, refusals=(*others, *verdict.refusals))
 
 
-def judged(props: dict[str, Any]) -> tuple[list[str], str]:
-    """Return why nothing may run, and what the reviewer is told."""
+def judged(props: dict[str, Any], olds: dict[str, Any]) -> tuple[list[str], str]:
+    """Return why nothing may run, and what the reviewer is told; `olds` are the earlier inputs."""
     folder = Path(props["folder"])
     try:
+        if refusal := _again(props, olds):
+            return [refusal], ""
         if not (is_known(props["branch"]) and is_known(props["endpoint"])):
             count = len(tool_for(folder, props["settings"]["table"]).read(folder))
             return [], f"migrations: which of {count} are pending on {props['name']} is known once it is there"
@@ -176,6 +185,30 @@ class _Run:
         pulumi.log.info(f"{self._name}: {tags} applied in {run.seconds:.2f} s{rehearsed}. The way back: {way_back}")
         if run.warning:
             pulumi.log.warn(f"{self._name}: {run.warning}")
+
+
+def _again(props: dict[str, Any], olds: dict[str, Any]) -> str:
+    """Return that this would undo a migration and run it once more, if the branch goes back to before it, or nothing.
+
+    Once that branch serves, the same files are pending on it like any others.
+    """
+    moved = is_known(olds.get("branch")) and olds["branch"] != props["branch"]
+    back = props["source"] == olds.get("name") and props["at"]
+    adopted = is_known(props["branch"]) and not props["source"]
+    if not (moved and (back or adopted)):
+        return ""
+    folder, name = props["folder"], props["name"]
+    tags = [migration.tag for migration in tool_for(Path(folder), props["settings"]["table"]).read(Path(folder))]
+    with Neon() as neon:
+        copy = Copy(props["branch"], props["at"] if back else "")
+        tag = undone(neon, props["project"], olds["branch"], copy, tags)
+    if not tag:
+        return ""
+    return (
+        f"{name} is {olds['name']} as it was before {tag}, and {folder} still holds {tag}, which this pulumi up would "
+        f"run again on it. Take {tag} and what came after it out of the folder and its journal; once {name} serves, it "
+        "may come back, mended or as it was"
+    )
 
 
 def _judge(todo: Pending, settings: dict[str, Any]) -> Verdict:

@@ -42,7 +42,7 @@ class MigrationProvider(ResourceProvider):
         """
         if not news["folder"] or all(_olds.get(key) == news[key] for key in _JUDGED):
             return CheckResult(news, [])
-        refusals, review = migrating.judged(news)
+        refusals, review = migrating.judged(news, _olds)
         if review:
             pulumi.log.info(review)
         return CheckResult(news, [CheckFailure("", refusal) for refusal in refusals])
@@ -95,6 +95,8 @@ class Migration(Resource, module="environments", name="Migration"):
         folder: str,
         digest: str,
         settings: dict[str, Any],
+        source: str,
+        at: str,
         opts: pulumi.ResourceOptions,
     ) -> None:
         """Bring `branch`, called `served_name` and reached over `endpoint`, to what is in `folder`; empty: do nothing.
@@ -105,6 +107,7 @@ class Migration(Resource, module="environments", name="Migration"):
                     rehearse, stop_after_rehearsal: whether it is tried out first, and whether that is all for now
                     restore_point_days: how long the way back is kept (Neon: 30 at most)
                     table: drizzle's, where the app's configuration names another than its own
+        source, at  the environment's own branch that it was cloned from, and as of when; or empty
         """
         props = {
             "project": project,
@@ -116,5 +119,7 @@ class Migration(Resource, module="environments", name="Migration"):
             "folder": folder,
             "digest": digest,
             "settings": settings,
+            "source": source,
+            "at": at,
         }
         super().__init__(MigrationProvider(), name, {**props, **dict.fromkeys(_OUTPUTS)}, opts)

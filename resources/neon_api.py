@@ -96,6 +96,13 @@ class Neon(JsonApi):
         changed: dict[str, Any] = answer["branch"]
         return changed
 
+    def keep_branch(self, project: str, branch: str) -> None:
+        """Let a branch live on that Neon was to delete at some time."""
+        self._done(
+            project,
+            self.call("PATCH", f"/projects/{project}/branches/{branch}", json={"branch": {"expires_at": None}}),
+        )
+
     def delete_branch(self, project: str, branch: str) -> None:
         """Delete a branch with its rows and computes; one that is gone is no error, one that Neon keeps is."""
         with contextlib.suppress(NotFoundError):

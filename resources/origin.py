@@ -66,7 +66,12 @@ class OriginProvider(ResourceProvider):
         return DiffResult(changes=_edited(_olds, _news) or not kept)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Keep the source as it was given, and the fork if it is a branch of the same environment."""
+        """Keep the source as it was given, and the fork if it is a branch of the same environment.
+
+        A branch that is adopted lives on: a migration's restore point would end by itself.
+        """
+        if props["kind"] == "adopted":
+            _keep(props)
         settled = newest_operation(props["project"])
         made = _id(props) if props["kind"] == "adopted" else ""
         return CreateResult(props["name"], props | {"fork": _fork(props), "settled": settled, "made": made})
@@ -173,6 +178,13 @@ def _moved(olds: dict[str, Any], news: dict[str, Any]) -> str:
         f"branch {news['name']} lies in Neon project {olds['project']} and can't be moved to {news['project']}: put "
         "the project back as it was. For a branch in another project add one with project and copy: dump"
     )
+
+
+def _keep(props: dict[str, Any]) -> None:
+    with Neon() as neon:
+        for found in neon.branches(props["project"]):
+            if found["name"] == props["wanted"]["name"] and found.get("expires_at"):
+                neon.keep_branch(props["project"], found["id"])
 
 
 def _edited(olds: dict[str, Any], news: dict[str, Any]) -> bool:

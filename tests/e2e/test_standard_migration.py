@@ -3,59 +3,29 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from localcloud.cloud import ROOT
 from localcloud.program import CommandError
 from tests.e2e.conftest import World
+from tests.e2e.migrating import LIVE, STANDARD, add_migration, columns, flat, install_packages, take_out
 
 pytestmark = pytest.mark.e2e
 
 CREATED = 201
-STANDARD = {"kind": "standard-migration", "migrations": "app/drizzle"}
-LIVE = {"phase": "live"}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def installed(bare: World) -> None:
     """The app's packages, drizzle-kit among them, as `npm ci` installs them."""
-    (bare.folder / "app" / "node_modules").symlink_to(ROOT / "app" / "node_modules")
-
-
-def flat(text: object) -> str:
-    return " ".join(str(text).split())
+    install_packages(bare)
 
 
 def refused(world: World) -> str:
     with pytest.raises(CommandError) as error:
         world.preview("prod")
     return flat(error.value)
-
-
-def add_migration(world: World, tag: str, statement: str) -> Path:
-    """Add a migration as `drizzle-kit generate --custom` does; return its file."""
-    folder = world.folder / "app" / "drizzle"
-    journal = folder / "meta" / "_journal.json"
-    found: dict[str, Any] = json.loads(journal.read_text())
-    last = found["entries"][-1]
-    entry = {"idx": last["idx"] + 1, "version": last["version"], "when": last["when"] + 60_000, "tag": tag}
-    found["entries"].append(entry | {"breakpoints": True})
-    journal.write_text(json.dumps(found, indent=2))
-    file = folder / f"{tag}.sql"
-    file.write_text(statement)
-    return file
-
-
-def take_out(world: World, file: Path) -> None:
-    """Take the newest migration, `file`, out of the folder again."""
-    journal = world.folder / "app" / "drizzle" / "meta" / "_journal.json"
-    found: dict[str, Any] = json.loads(journal.read_text())
-    assert found["entries"].pop()["tag"] == file.stem
-    journal.write_text(json.dumps(found, indent=2))
-    file.unlink()
 
 
 def test_a_change_to_standard_migration_runs_nothing_while_nothing_is_pending(world: World) -> None:
@@ -105,28 +75,48 @@ def test_a_migration_that_loses_data_is_refused_until_the_edit_names_it(world: W
 
 
 def test_a_migration_that_fails_on_productions_rows_fails_in_the_rehearsal_and_changes_nothing(world: World) -> None:
-    text = 'ALTER TABLE "orders" ADD CONSTRAINT "noted" CHECK ("note" IS NOT NULL) NOT VALID;--> statement-breakpoint\n'
-    file = add_migration(world, "0004_noted", f'{text}ALTER TABLE "orders" VALIDATE CONSTRAINT "noted";')
+    file = add_migration(world, "0004_noted", 'UPDATE "orders" SET "note" = (1 / (id - id))::text;')
     with pytest.raises(CommandError) as failed:
         world.up("prod")
     said = flat(failed.value)
     assert "the rehearsal on a copy of prod-v1 failed, prod-v1 itself is untouched" in said
-    assert "23514" in said
-    assert "0004_noted" in said
+    assert "0004_noted.sql, statement 1: division by zero (SQLSTATE 22012)" in said
     assert world.serving()["ok"]
     take_out(world, file)
     world.up("prod", "--expect-no-changes")
 
 
+def test_a_review_sees_the_measured_locks_and_the_next_edit_runs_what_was_rehearsed(world: World) -> None:
+    add_migration(world, "0004_rated", 'ALTER TABLE "orders" ADD COLUMN "rating" integer;')
+    world.edit("prod", strategy=STANDARD | {"stop_after_rehearsal": True})
+    said = flat(world.up("prod"))
+    assert "rehearsed on a copy in" in said
+    assert "orders: reads and writes wait (AccessExclusiveLock)" in said
+    assert "rehearsed and not run, since stop_after_rehearsal is set; pending: 0004_rated" in said
+    assert world.sql("prod", "prod-v1", columns("orders", "rating")) == [(0,)]
+    receipt = migration(world)["receipt"]
+    world.up("prod", "--expect-no-changes")
+
+    world.edit("prod", strategy=STANDARD)
+    assert "0004_rated" in world.preview("prod")
+    said = flat(world.up("prod"))
+    assert "rehearsed on a copy in" not in said, "an unchanged receipt isn't rehearsed twice"
+    assert "0004_rated applied in" in said
+    assert migration(world)["receipt"] == receipt
+    assert world.sql("prod", "prod-v1", columns("orders", "rating")) == [(1,)]
+
+
 def test_the_way_back_is_one_edit_and_counts_what_was_written_since(world: World) -> None:
-    file = add_migration(world, "0004_paid", 'ALTER TABLE "orders" ADD COLUMN "paid" boolean DEFAULT false NOT NULL;')
+    file = add_migration(world, "0005_paid", 'ALTER TABLE "orders" ADD COLUMN "paid" boolean DEFAULT false NOT NULL;')
     world.up("prod")
     outputs = world.outputs("prod")
     assert world.post("/orders", outputs["domain"]) == CREATED
     restored = json.loads(outputs["way_back"].partition("at: ")[2].partition("}")[0])
-    take_out(world, file)
     branches = world.setting("prod", "branches") | {"restored": {"from": {"branch": "prod-v1"}, "at": restored}}
     world.edit("prod", branches=branches, serve="restored")
+    said = refused(world)
+    assert "restored is prod-v1 as it was before 0005_paid, and app/drizzle still holds 0005_paid" in said
+    take_out(world, file)
     assert "2 rows (order_items 1, orders 1) were written to prod-v1" in refused(world)
     world.edit("prod", accept={"branch": "prod-v1", "rows": 2})
     before = world.serving()["rows"]["orders"]
@@ -138,6 +128,14 @@ def test_the_way_back_is_one_edit_and_counts_what_was_written_since(world: World
     world.up("prod", "--expect-no-changes")
 
 
-def columns(table: str, column: str) -> str:
-    """Return the query that counts the columns of that name."""
-    return f"SELECT count(*) FROM information_schema.columns WHERE table_name = '{table}' AND column_name = '{column}'"  # noqa: S608
+def test_what_was_taken_back_comes_again_like_any_other(world: World) -> None:
+    add_migration(world, "0005_paid", 'ALTER TABLE "orders" ADD COLUMN "paid" boolean DEFAULT true NOT NULL;')
+    assert "0005_paid" in world.preview("prod")
+    world.up("prod")
+    assert world.sql("prod", "restored", "SELECT bool_and(paid) FROM orders") == [(True,)]
+    assert "restored-restored" in world.outputs("prod")["way_back"]
+
+
+def migration(world: World) -> dict[str, Any]:
+    """Return the outputs of production's Migration."""
+    return dict(world.resource("prod", "environments:Migration::served")["outputs"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,14 @@ PER_SECOND = 50
 
 
 class Visitors:
-    """Ask the app for its health 50 times a second from a thread of their own, and count the answers."""
+    """Ask the app for its health 50 times a second from a thread of their own, and count and time the answers."""
 
-    def __init__(self, url: str, domain: str) -> None:
+    def __init__(self, url: str, domain: str, *, path: str = "/health", per_second: int = PER_SECOND) -> None:
         self.answers: Counter[str] = Counter()
         self.branches: Counter[str] = Counter()
+        self.seconds: list[float] = []
         self._url, self._domain = url, domain
+        self._path, self._per_second = path, per_second
         self._done = threading.Event()
 
     @contextmanager
@@ -39,24 +42,30 @@ class Visitors:
                 task = asyncio.create_task(self._ask(client))
                 asked.add(task)
                 task.add_done_callback(asked.discard)
-                await asyncio.sleep(1 / PER_SECOND)
+                await asyncio.sleep(1 / self._per_second)
             await asyncio.gather(*asked)
 
     async def _ask(self, client: httpx.AsyncClient) -> None:
+        began = time.monotonic()
         try:
-            answer = await client.get(f"{self._url}/health")
+            answer = await client.get(f"{self._url}{self._path}")
         except httpx.HTTPError as error:
             self.answers[type(error).__name__] += 1
             return
+        self.seconds.append(time.monotonic() - began)
         self.answers[str(answer.status_code)] += 1
         self.branches[answer.json().get("branch")] += 1
 
 
 class Writers(Visitors):
-    """Place orders with four connections as fast as the app takes them, and note which branch acknowledged which."""
+    """Place orders with four connections as fast as the app takes them, and note which branch acknowledged which.
 
-    def __init__(self, url: str, domain: str) -> None:
+    `pause` is how many seconds each of them rests after an answer.
+    """
+
+    def __init__(self, url: str, domain: str, *, pause: float = 0) -> None:
         super().__init__(url, domain)
+        self._pause = pause
         self.acknowledged: list[tuple[str, int]] = []
 
     async def _visit(self) -> None:
@@ -65,11 +74,14 @@ class Writers(Visitors):
 
     async def _write(self, client: httpx.AsyncClient) -> None:
         while not self._done.is_set():
+            began = time.monotonic()
             try:
                 answer = await client.post(f"{self._url}/orders")
             except httpx.HTTPError as error:
                 self.answers[type(error).__name__] += 1
                 continue
+            self.seconds.append(time.monotonic() - began)
             self.answers[str(answer.status_code)] += 1
             if answer.status_code == httpx.codes.CREATED:
                 self.acknowledged.append((answer.json()["branch"], answer.json()["id"]))
+            await asyncio.sleep(self._pause)

@@ -1,0 +1,86 @@
+"""Pull the plug while a migration is rehearsed or runs: recovery and an up converge, and it is applied exactly once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from migrations.limits import APPLICATION
+from tests.e2e.by_hand import branches
+from tests.e2e.conftest import World
+from tests.e2e.migrating import LIVE, STANDARD, add_migration, install_packages
+from tests.faults.test_kill import end, start, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+CREATED = 201
+SLOW = """INSERT INTO "products" (sku, name, price) VALUES ('{tag}', 'once', 1);
+--> statement-breakpoint
+SELECT pg_sleep(1.5);"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def migrated(world: World) -> None:
+    """Production under Standard Migration, with nothing pending."""
+    install_packages(world)
+    world.edit("prod", strategy=STANDARD, safety=LIVE)
+    world.up("prod")
+
+
+def is_rehearsed(world: World) -> bool:
+    return any(name.startswith("rehearsal-of-") for name in branches(world))
+
+
+def is_running(world: World) -> bool:
+    running = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{APPLICATION}'"  # noqa: S608
+    return world.sql("prod", "prod-v1", running) != [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("tag", "moment", "everything"),
+    [
+        ("0002_killed", is_rehearsed, True),
+        ("0003_killed", is_running, True),
+        ("0004_orphaned", is_running, False),
+    ],
+)
+def test_a_migration_that_was_killed_is_applied_once_and_leaves_its_restore_point_alone(
+    world: World, tag: str, moment: Callable[[World], bool], *, everything: bool
+) -> None:
+    domain = world.outputs("prod")["domain"]
+    add_migration(world, tag, SLOW.format(tag=tag))
+    kill_when(world, moment, everything=everything)
+
+    assert world.post("/orders", domain) == CREATED, "whatever was killed, the app answers"
+    world.run("python", "-m", "recovery", "-s", "prod")
+    world.up("prod")
+
+    assert world.sql("prod", "prod-v1", f"SELECT count(*) FROM products WHERE sku = '{tag}'") == [(1,)]  # noqa: S608
+    noted = world.sql("prod", "prod-v1", "SELECT count(*), count(DISTINCT hash) FROM drizzle.__drizzle_migrations")
+    assert noted == [(int(tag[:4]) + 1,) * 2]
+    assert not is_running(world)
+    there = branches(world)
+    assert not [name for name in there if name.startswith("rehearsal-of-")]
+    assert [name for name in there if name.startswith(f"before-{tag}")] == [f"before-{tag}"]
+    assert there[f"before-{tag}"] == world.resource("prod", "Migration::served")["outputs"]["restore_point"]["id"]
+    world.up("prod", "--expect-no-changes")
+
+
+def kill_when(world: World, moment: Callable[[World], bool], *, everything: bool) -> None:
+    """Start an up and kill it at a moment of the migration; the plugins end with it, or a second later."""
+    engine = start(world)
+    wait_for(engine, "environments:Migration")
+    deadline = time.monotonic() + 60
+    while not moment(world):
+        assert engine.poll() is None, "the moment never came"
+        assert time.monotonic() < deadline
+    plugins = psutil.Process(engine.pid).children(recursive=True)
+    engine.kill()
+    if everything:
+        end(plugins)
+    engine.communicate()
+    time.sleep(1)
+    end(plugins)
