@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from resources.http import ApiError, ApiUnreachableError
-from resources.mark import NEVER, Claim, read_claims
+from resources.mark import Claim, read_claims
 from resources.neon_api import Address, Neon, OperationFailedError
 from resources.postgres import NotReadyError, connected
 
@@ -45,11 +45,8 @@ def _claimed(key: str, claim: Claim, now: dict[str, Any], *, ends: bool, renamed
     lacks = claim.lacks(*_size(now), protected=now["protected"])
     if not lacks:
         return ""
-    idle = "never" if claim.suspend == NEVER else claim.suspend
-    kept = f"compute: {{min_cu: {claim.min_cu:g}, max_cu: {claim.max_cu:g}, suspend: {idle}}}"
-    protection = ", protected: true" if claim.protected else ""
     return (
-        f"{claim.stack} serves from {key}, and this would leave it with {'; '.join(lacks)}. Write {kept}{protection} "
+        f"{claim.stack} serves from {key}, and this would leave it with {'; '.join(lacks)}. Write {claim.settings()} "
         f"at environments:branches.{key}, or have {claim.stack} serve another branch first"
     )
 
