@@ -38,17 +38,17 @@ def gone_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
     if not olds.get("gone") or olds["kind"] in ("temporary", "empty"):
         return ""
     name, at = news["name"], f" as of {olds['at']}" if olds["at"] else ""
-    source = f"{olds['branch']} (stack {olds['stack']}){at}"
+    adopted = olds["kind"] == "adopted"
+    again = "nothing" if adopted else f"another copy of {olds['branch']} (stack {olds['stack']}){at}"
     lost = f"branch {name} is no longer in Neon, though this stack did not delete it"
     if not news["serves"]:
         return (
-            f"{lost}. Made again it would be another copy of {source}, without the rows that were written to it: take "
-            f"its line out of environments:branches, and for another copy add a branch of another name. Then: pulumi "
-            "up --refresh"
+            f"{lost}. Made again it would hold {again}, without the rows that were written to it: take its line out of "
+            f"environments:branches, and for another branch add one of another name. Then: pulumi up --refresh"
         )
     return (
-        f"{lost}, and it is the one that serves. It isn't made again as a copy of {source}: the rows that users wrote "
-        f"to it would be missing. Take its line out of environments:branches and serve another branch: one that is "
+        f"{lost}, and it is the one that serves. It isn't made again, to hold {again}: the rows that users wrote to it "
+        f"would be missing. Take its line out of environments:branches and serve another branch: one that is "
         f"there, such as the one that served before, or one that you add, from the branch and as of the moment (at) "
         f'that hold most of those rows. Accept what is lost: pulumi config set accept \'{{"branch": "{name}", "rows": '
         f'"any"}}\'. Then: pulumi up --refresh'
