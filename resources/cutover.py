@@ -33,7 +33,7 @@ from resources.review import first_review, handover_review, is_known, move_revie
 from resources.takeover import serving_now, takeover_refusal
 from resources.vercel_api import Vercel, visit
 
-_POINTER = ("branch", "served_name", "fingerprint", "deployment", "baseline")
+_POINTER = ("branch", "served_name", "claim", "fingerprint", "deployment", "baseline")
 _OUTPUTS = ("served", "domain", "history", "unfinished")
 
 
