@@ -75,12 +75,14 @@ def test_a_migration_that_loses_data_is_refused_until_the_edit_names_it(world: W
 
 
 def test_a_migration_that_fails_on_productions_rows_fails_in_the_rehearsal_and_changes_nothing(world: World) -> None:
-    file = add_migration(world, "0004_noted", 'UPDATE "orders" SET "note" = (1 / (id - id))::text;')
+    doubled = 'INSERT INTO "customers" ("email", "name") SELECT "email", "name" FROM "customers";'
+    file = add_migration(world, "0004_doubled", doubled)
     with pytest.raises(CommandError) as failed:
         world.up("prod")
     said = flat(failed.value)
     assert "the rehearsal on a copy of prod-v1 failed, prod-v1 itself is untouched" in said
-    assert "0004_noted.sql, statement 1: division by zero (SQLSTATE 22012)" in said
+    assert "0004_doubled.sql, statement 1: duplicate key value violates unique constraint" in said
+    assert "(SQLSTATE 23505)" in said
     assert world.serving()["ok"]
     take_out(world, file)
     world.up("prod", "--expect-no-changes")
