@@ -25,6 +25,7 @@ except (CredentialsError, SettingsError) as error:
 environment = Environment(stack, topology, os.environ.get("VERCEL_TEAM"))
 pulumi.export("projects", {"neon": environment.neon_project, "vercel": environment.vercel_project})
 pulumi.export("branches", {name: branch.branch.id for name, branch in environment.branches.items()})
+pulumi.export("expires", environment.expiries or None)
 pulumi.export("served", environment.cutover.served)
 pulumi.export("way_back", environment.migration.way_back)
 pulumi.export("domain", environment.cutover.domain)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import warmth
+from bench import branches, warmth
 from localcloud import engine, lifecycle
 from localcloud.cloud import ROOT
 from localcloud.program import Program
@@ -28,6 +28,7 @@ def main() -> int:
             engine.install_plugins(cloud.pulumi_home)
             program = Program(make_workspace(ROOT, Path(folder) / "program"), cloud)
             _report(_measure(program))
+            branches.report(program)
             warmth.report(program)
         finally:
             lifecycle.stop(state)

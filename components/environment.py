@@ -6,15 +6,14 @@ replaces and deletes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import pulumi
 import pulumi_neon as neon
 import pulumiverse_vercel as vercel
 
+from components import already_there
 from components import neon as neon_side
 from components import vercel as vercel_side
+from components.served import Served, make_guest, needs
 from components.topology import (
     BranchPlan,
     DefaultBranch,
@@ -25,23 +24,12 @@ from components.topology import (
     OwnBranch,
     Topology,
 )
-from resources.access import Access
 from resources.cutover import Cutover
 from resources.deployment import Deployment
-from resources.guest import Guest
 from resources.migration import Migration
 from resources.ready import Ready
 from resources.seal import Seal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Served:
-    """What is served: a branch, over its compute, with the environment's own login."""
-
-    branch: pulumi.Output[str]
-    endpoint: pulumi.Output[str]
-    login: Access | Guest
-    fork: pulumi.Output[str] | str
+from resources.temporary import TemporaryBranch
 
 
 class Environment(pulumi.ComponentResource):
@@ -61,7 +49,8 @@ class Environment(pulumi.ComponentResource):
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
         self._vercel = vercel.Provider("vercel", team=team)
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
-        self._guest = self._guest_elsewhere()
+        self._guest = make_guest(topology, self.neon_project, self)
+        self._adopted = already_there.adopted_branch(topology.stack)
         self.branches: dict[str, neon_side.Branch] = {}
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
@@ -76,6 +65,14 @@ class Environment(pulumi.ComponentResource):
                 branch.open(after=[self.cutover])
         self.register_outputs({})
 
+    @property
+    def expiries(self) -> dict[str, pulumi.Output[str]]:
+        """When Neon deletes each branch that is temporary, by its key, in RFC 3339."""
+        temporary = {
+            key: made.branch for key, made in self.branches.items() if isinstance(made.branch, TemporaryBranch)
+        }
+        return {key: branch.expires_at for key, branch in temporary.items()}
+
     def _projects(self) -> tuple[pulumi.Input[str], pulumi.Input[str], pulumi.Input[str] | None]:
         projects = self._topology.projects
         if isinstance(projects, ExistingProjects):
@@ -84,37 +81,13 @@ class Environment(pulumi.ComponentResource):
         hosted = vercel_side.make_project(projects, self, self._vercel)
         return made.id, hosted.id, made.default_branch_id
 
-    def _guest_elsewhere(self) -> Guest | None:
-        """Make what remembers the branches of other stacks that the pointer led to; None where it leads to none."""
-        topology, served = self._topology, self._topology.served
-        if "development" in topology.vercel_targets:
-            return None
-        foreign = served if isinstance(served, ForeignBranch) else ForeignBranch("", "", None)
-        props: dict[str, pulumi.Input[Any]] = {
-            "project": self.neon_project,
-            "stack": foreign.stack,
-            "name": foreign.name,
-            "asked": foreign.id or "",
-            "swaps": topology.guard is None or topology.guard.moves == "any",
-            "needs": self._needs(),
-            "database": topology.database,
-            "owner": topology.owner,
-            "role": topology.app_role,
-            "roles": list(topology.app_roles),
-            "generation": topology.credentials,
-        }
-        return Guest("guest", props, pulumi.ResourceOptions(parent=self))
-
-    def _needs(self) -> dict[str, Any]:
-        topology = self._topology
-        return {"stack": topology.stack, "protected": topology.protected, **neon_side.size(topology.compute)}
-
     def _branch(self, plan: BranchPlan) -> neon_side.Branch:
         topology = self._topology
+        home: pulumi.Input[str] = self.neon_project
         stack, parent = topology.stack, self._parent(plan)
         match plan.parent:
             case OwnBranch(name):
-                pass
+                home = self.branches[name].project
             case ForeignBranch(stack, name):
                 pass
             case DefaultBranch():
@@ -122,7 +95,8 @@ class Environment(pulumi.ComponentResource):
             case NoBranch():
                 name = ""
         args = neon_side.BranchArgs(
-            project=self.neon_project,
+            project=plan.project or self.neon_project,
+            source_project=home,
             parent=parent,
             parent_stack=stack,
             parent_name=name,
@@ -136,6 +110,7 @@ class Environment(pulumi.ComponentResource):
             roles=topology.app_roles,
             generation=topology.credentials,
             serves=topology.served == OwnBranch(plan.key),
+            hooks=self._adopted if isinstance(plan.parent, NoBranch) else None,
         )
         return neon_side.Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
 
@@ -157,12 +132,19 @@ class Environment(pulumi.ComponentResource):
             case OwnBranch(name):
                 branch = self.branches[name]
                 branch.open(after=[])
-                login, fork = branch.access, branch.origin.fork
-                return Served(branch=branch.branch.id, endpoint=branch.endpoint.id, login=login, fork=fork)
+                return Served(
+                    project=branch.project,
+                    branch=branch.branch.id,
+                    endpoint=branch.endpoint.id,
+                    login=branch.access,
+                    fork=branch.origin.fork,
+                    copied_from=branch.copied_from,
+                )
             case ForeignBranch():
                 if self._guest is None:
                     raise AssertionError("the plan lets no environment without a guest serve another stack's branch")
-                return Served(branch=self._guest.branch, endpoint=self._guest.endpoint, login=self._guest, fork="")
+                guest = self._guest
+                return Served(project=self.neon_project, branch=guest.branch, endpoint=guest.endpoint, login=guest)
 
     def _default(self) -> pulumi.Input[str | None]:
         if self._default_branch:
@@ -175,7 +157,7 @@ class Environment(pulumi.ComponentResource):
         plan = self._topology.migration or MigrationPlan("", "", {})
         return Migration(
             "served",
-            project=self.neon_project,
+            project=self._served.project,
             served_name=self._topology.served_name,
             branch=self._served.branch,
             endpoint=self._served.endpoint,
@@ -193,7 +175,7 @@ class Environment(pulumi.ComponentResource):
         login = self._served.login
         return Ready(
             "served",
-            project=self.neon_project,
+            project=self._served.project,
             served_name=self._topology.served_name,
             branch=self._served.branch,
             endpoint=self._served.endpoint,
@@ -212,6 +194,7 @@ class Environment(pulumi.ComponentResource):
         return Deployment(
             "served",
             project=self.vercel_project,
+            neon=self._served.project,
             path=app.path,
             digest=app.digest,
             branch=self._served.branch,
@@ -228,15 +211,17 @@ class Environment(pulumi.ComponentResource):
         return Cutover(
             "served",
             {
-                "neon": self.neon_project,
+                "neon": self._served.project,
                 "vercel": self.vercel_project,
                 "served_name": topology.served_name,
                 "pointer": topology.pointer,
-                "claim": {} if isinstance(topology.served, OwnBranch) else self._needs(),
+                "shuts_logins": topology.shuts_logins,
+                "claim": {} if isinstance(topology.served, OwnBranch) else needs(topology),
                 "branch": self._served.branch,
                 "endpoint": self._served.endpoint,
                 "source": topology.own_source,
                 "fork": self._served.fork,
+                "copy": self._served.copied_from,
                 "lsn": topology.served_lsn,
                 "restore_point": self.migration.restore_point,
                 "database": topology.database,
@@ -268,7 +253,7 @@ class Environment(pulumi.ComponentResource):
     def _variables(self) -> None:
         login, topology = self._served.login, self._topology
         values = {"DATABASE_URL": login.pooled_url, "DATABASE_URL_UNPOOLED": login.direct_url}
-        made = {}
+        hooks, made = already_there.variable(topology.stack), {}
         for key, value in values.items():
             made[key] = vercel_side.make_variable(
                 key,
@@ -278,7 +263,7 @@ class Environment(pulumi.ComponentResource):
                 git_branch=topology.git_branch,
                 sensitive=topology.sensitive,
                 protect=not topology.disposable,
-                opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover]),
+                opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover], hooks=hooks),
             )
         if topology.sensitive:
             Seal(

@@ -34,11 +34,12 @@ def _source(settings: Settings, stack: str) -> str:
     if branch is None:
         return ""
     if branch.adopt:
-        return "nothing: it was there before this environment"
+        return ""
     if branch.source is None:
         return "the project's default branch"
     own = branch.source.stack in (None, stack)
-    return branch.source.branch if own else f"{branch.source.branch} (stack {branch.source.stack})"
+    copied = f", by dump and restore into Neon project {branch.project}," if branch.project else ""
+    return (branch.source.branch if own else f"{branch.source.branch} (stack {branch.source.stack})") + copied
 
 
 def _build(settings: Settings) -> str:

@@ -11,9 +11,20 @@ def lineage_problems(settings: Settings, stack: str) -> list[Problem]:
 
 
 def own_parent(settings: Settings, name: str, stack: str) -> str | None:
-    """Return the branch of this same stack that `name` is cloned from, or None."""
+    """Return the branch of this same stack that `name` is cloned from, or None.
+
+    It need not be one that the settings name: it may have been released since.
+    """
     source = settings.branches[name].source
     return source.branch if source and source.stack in (None, stack) else None
+
+
+def home(settings: Settings, name: str, stack: str) -> str | None:
+    """Return the Neon project that a branch lies in, its own or its parent's; None is the environment's."""
+    if project := settings.branches[name].project:
+        return project
+    parent = own_parent(settings, name, stack)
+    return home(settings, parent, stack) if parent is not None else None
 
 
 def parents_first(settings: Settings, stack: str) -> list[str]:
@@ -22,7 +33,7 @@ def parents_first(settings: Settings, stack: str) -> list[str]:
     for name in settings.branches:
         way: list[str] = []
         current: str | None = name
-        while current is not None and current not in ordered:
+        while current in settings.branches and current not in ordered:
             way.append(current)
             current = own_parent(settings, current, stack)
         ordered.extend(reversed(way))
@@ -42,9 +53,6 @@ def _problem(settings: Settings, name: str, stack: str) -> Problem | None:
         )
     if parent == name:
         return Problem(path, repr(name), "a branch can't be cloned from itself", "Name another branch")
-    if parent is not None and parent not in settings.branches:
-        known = ", ".join(other for other in settings.branches if other != name) or "none yet"
-        return Problem(path, repr(parent), f"{stack} has no such branch", f"Use one of {stack}'s branches: {known}")
     if circle := _circle(settings, name, stack):
         return Problem(path, repr(parent), f"the branches {' -> '.join(circle)} are cloned in a circle", "Break it")
     return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.facts import facts
-from components.lineage import fate_problems, lineage_problems, own_parent, parents_first
+from components.lineage import fate_problems, home, lineage_problems, own_parent, parents_first
 from components.settings import BranchSettings, ComputeSettings, Problem, Settings, SettingsError, StandardMigration
 from components.settings.branch import DEFAULT_SUSPEND, SMALLEST_CU
 from components.strategies import allowed_moves, pointer_problems
@@ -135,7 +135,7 @@ def _branch(settings: Settings, key: str, stack: str, exports: Mapping[str, Stac
     return BranchPlan(
         key=key,
         name=branch.name or key,
-        parent=_parent(branch, own_parent(settings, key, stack), exports),
+        parent=_parent(settings, key, stack, exports),
         at=(branch.at.timestamp, branch.at.lsn) if branch.at else (None, None),
         compute=_size(branch.compute) if branch.compute else default,
         protected=protected and not branch.retire,
@@ -143,6 +143,8 @@ def _branch(settings: Settings, key: str, stack: str, exports: Mapping[str, Stac
         keep_logins=branch.logins == "keep",
         lifetime=branch.expires,
         schema_only=branch.schema_only,
+        project=home(settings, key, stack),
+        copied=branch.copied_by is not None,
     )
 
 
@@ -165,12 +167,14 @@ def _served(settings: Settings, stack: str, exports: Mapping[str, StackExports])
     return ForeignBranch(serve.stack, serve.branch, exports.get(serve.stack, StackExports()).branches.get(serve.branch))
 
 
-def _parent(branch: BranchSettings, own: str | None, exports: Mapping[str, StackExports]) -> Parent:
+def _parent(settings: Settings, key: str, stack: str, exports: Mapping[str, StackExports]) -> Parent:
+    branch, own = settings.branches[key], own_parent(settings, key, stack)
     source = branch.source
     if branch.adopt:
         return NoBranch()
     if own is not None:
-        return OwnBranch(own)
+        # One that this stack has released is settled in its copies, and nothing else can be cloned from it.
+        return OwnBranch(own) if own in settings.branches else ForeignBranch(stack, own, None)
     if source is None or source.stack is None:
         return DefaultBranch()
     found = exports.get(source.stack, StackExports())

@@ -2,9 +2,9 @@
 
 The graph that `components.environment` makes of it is the same for every strategy:
 
-    Origin -> Branch -> Endpoint -> Access   (per owned branch)
-    Guest                                    (the environment's login on a branch of another stack)
-    Access of the served branch, or Guest -> Ready -> Deployment (staged) -> Cutover -> env vars
+    Origin -> Branch -> Endpoint (-> Transfer) -> Access   (per owned branch)
+    Guest                                                  (the environment's login on another stack's branch)
+    Access of the served branch, or Guest -> Migration -> Ready -> Deployment (staged) -> Cutover -> env vars -> Seal
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ class BranchPlan:
     keep_logins: bool
     lifetime: int | None
     schema_only: bool
+    project: str | None = None
+    copied: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,12 @@ class Topology:
     def served_lsn(self) -> str:
         """The log sequence number as of which the served branch was made, or empty."""
         return next((branch.at[1] or "" for branch in self.branches if self.served == OwnBranch(branch.key)), "")
+
+    @property
+    def shuts_logins(self) -> bool:
+        """Whether the served branch was there before, and the logins that it had are shut."""
+        served = (branch for branch in self.branches if self.served == OwnBranch(branch.key))
+        return any(isinstance(branch.parent, NoBranch) and not branch.keep_logins for branch in served)
 
     @property
     def served_at(self) -> str:

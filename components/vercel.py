@@ -29,8 +29,12 @@ def make_variable(
     protect: bool,
     opts: pulumi.ResourceOptions,
 ) -> vercel.ProjectEnvironmentVariable:
-    """Make one variable; a replaced one goes before its successor comes, since Vercel takes no second of a name."""
-    first = pulumi.ResourceOptions(delete_before_replace=True, protect=protect)
+    """Make one variable; a replaced one goes before its successor comes, since Vercel takes no second of a name.
+
+    One that is to be sensitive and was adopted as an encrypted one stays that: only a replacement could change it.
+    """
+    settled = ["sensitive"] if sensitive else []
+    first = pulumi.ResourceOptions(delete_before_replace=True, protect=protect, ignore_changes=settled)
     return vercel.ProjectEnvironmentVariable(
         key,
         project_id=project,

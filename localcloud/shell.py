@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from localcloud import engine
 from localcloud.cloud import ROOT, TOOLS, Cloud
+from localcloud.packaged_postgres import packaged_postgres
 
 _VIRTUAL_ENVIRONMENT = str(ROOT / ".venv" / "bin")
 
@@ -24,6 +25,7 @@ def environment(cloud: Cloud, inherited: Mapping[str, str] = os.environ) -> dict
         "PULUMI_BACKEND_URL": cloud.pulumi_backend.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(cloud.passphrase_file),
         "PULUMI_ERROR_OUTPUT_STRING": "1",
+        **({"POSTGRES_BIN": str(programs)} if (programs := packaged_postgres()) else {}),
     }
 
 

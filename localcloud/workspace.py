@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 PROGRAM_FILES = ("Pulumi.yaml", "Pulumi.*.yaml", "__main__.py", "requirements.txt")
-PROGRAM_FOLDERS = ("components", "resources", "migrations", "recovery", "app", "sdks")
+PROGRAM_FOLDERS = ("components", "resources", "migrations", "recovery", "adoption", "app", "sdks")
 INDISPENSABLE = ("Pulumi.yaml", "__main__.py", "components")
 VIRTUAL_ENVIRONMENT = ".venv"
 NOT_COPIED = shutil.ignore_patterns(

@@ -52,8 +52,9 @@ def make_restore_point(neon: Neon, connection: Connection, served: Address, tag:
     """
     name = _free_name(neon, served, _name(tag))
     row = connection.execute(_OLDEST).fetchone()
-    branch, _ = neon.make_branch(served.project, name, served.branch, in_(timedelta(days=days)))
-    return _restore_point(neon.branch(served.project, branch), xmin=str(row[0]) if row else "")
+    wanted = {"name": name, "parent_id": served.branch, "expires_at": in_(timedelta(days=days))}
+    made, _ = neon.make_branch(served.project, wanted)
+    return _restore_point(neon.branch(served.project, made["id"]), xmin=str(row[0]) if row else "")
 
 
 def find_restore_point(neon: Neon, served: Address, tags: Sequence[str]) -> RestorePoint | None:

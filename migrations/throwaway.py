@@ -26,14 +26,12 @@ def throwaway(neon: Neon, served: Address) -> Iterator[Address]:
     computes = {found["id"]: found for found in neon.endpoints(served.project, served.branch)}
     size = {key: computes[served.endpoint][key] for key in _SIZE}
     name = f"rehearsal-of-{served.branch}-{secrets.token_hex(4)}"
-    ends = in_(_LIFE)
-    branch, endpoint = neon.make_branch(
-        served.project, name, served.branch, ends, size | {"suspend_timeout_seconds": _SUSPEND_SECONDS}
-    )
+    wanted = {"name": name, "parent_id": served.branch, "expires_at": in_(_LIFE)}
+    made, endpoint = neon.make_branch(served.project, wanted, size | {"suspend_timeout_seconds": _SUSPEND_SECONDS})
     try:
-        yield replace(served, branch=branch, endpoint=endpoint)
+        yield replace(served, branch=made["id"], endpoint=endpoint)
     finally:
-        neon.delete_branch(served.project, branch)
+        neon.delete_branch(served.project, made["id"])
 
 
 def delete_leftovers(neon: Neon, served: Address) -> list[str]:

@@ -1,4 +1,4 @@
-"""The `pulumi` command, as recovery needs it: export, cancel, refresh."""
+"""The `pulumi` command, as recovery and adoption need it: export, cancel, refresh; preview, import."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from resources.adopting import ADOPTING
 
 _CLOCK_TICK = 2.0
 """Seconds: the time of boot, from which a process' start is counted, is told in whole ones."""
@@ -67,6 +69,31 @@ def refresh(stack: str) -> None:
     _run("refresh", "--yes", "--skip-preview", "-s", stack, shown=True)
 
 
+def preview(stack: str) -> dict[str, Any]:
+    """Return what an update would do, as JSON; nothing is refused for being there already."""
+    command = ["pulumi", "preview", "--json", "-s", stack, "--non-interactive"]
+    done = _ended(command, {ADOPTING: "1"})
+    try:
+        told: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        told = {}
+    if done.returncode:
+        said = [found["message"].strip() for found in told.get("diagnostics", []) if found["severity"] == "error"]
+        raise EngineError("pulumi preview failed:\n" + ("\n".join(said) or done.stderr.strip()))
+    return told
+
+
+def take_in(stack: str, wanted: dict[str, Any]) -> None:
+    """Have `pulumi import` read what the import file `wanted` names, into the stack's state.
+
+    What it prints is kept back: it warns of each input that the provider doesn't tell, a secret's value above all.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(wanted, file)
+        file.flush()
+        _run("import", "--file", file.name, "-s", stack, "--yes", "--skip-preview", "--generate-code=false")
+
+
 def _locks(stack: str) -> list[Path]:
     """Return the lock files of a file backend; other backends keep their own, which --unlock takes away."""
     backend = json.loads(_run("whoami", "--json")).get("url", "")
@@ -112,12 +139,17 @@ def _began(pid: int) -> float | None:
 
 
 def _run(*arguments: str, shown: bool = False) -> str:
-    command = ["pulumi", *arguments, "--non-interactive"]
+    done = _ended(["pulumi", *arguments, "--non-interactive"], {}, shown=shown)
+    if done.returncode:
+        raise EngineError(f"pulumi {arguments[0]} failed:\n{done.stderr.strip() or (done.stdout or '').strip()}")
+    return done.stdout or ""
+
+
+def _ended(command: list[str], env: dict[str, str], *, shown: bool = False) -> subprocess.CompletedProcess[str]:
     out = None if shown else subprocess.PIPE
     try:
-        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+        return subprocess.run(
+            command, stdout=out, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, **env}
+        )
     except FileNotFoundError:
         raise EngineError('pulumi is not on PATH; for the local cloud: eval "$(python -m localcloud env)"') from None
-    if done.returncode:
-        raise EngineError(f"pulumi {arguments[0]} failed:\n{done.stderr.strip()}")
-    return done.stdout or ""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from resources.http import NotFoundError
+from resources.vercel_api import overlapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,13 +88,7 @@ def _branch(neon: Neon, create: PendingCreate) -> list[str]:
 
 
 def _variable(vercel: Vercel, inputs: Mapping[str, Any]) -> list[str]:
-    return [
-        found["id"]
-        for found in vercel.variables(inputs["projectId"])
-        if found["key"] == inputs["key"]
-        and set(found["target"]) & set(inputs["targets"])
-        and found.get("gitBranch") == inputs.get("gitBranch")
-    ]
+    return [found["id"] for found in overlapping(vercel.variables(inputs["projectId"]), inputs)]
 
 
 def _vercel_project(vercel: Vercel, create: PendingCreate, begun: datetime) -> str | None:

@@ -13,7 +13,7 @@ from resources.postgres import Connection
 _INHERIT_IS_A_GRANTS = 160_000
 """From Postgres 16 on each grant of membership says whether it is inherited; before, the role said so."""
 
-_SYSTEM_ROLES = ("cloud_admin", "neon_superuser", "neon_service", "web_access", "authenticator", "anonymous")
+SYSTEM_ROLES = ("cloud_admin", "neon_superuser", "neon_service", "web_access", "authenticator", "anonymous")
 
 _MAKE_ROLE = """
 DO $$
@@ -97,7 +97,7 @@ def grant_rows(connection: Connection, role: str, database: str, owner: str) -> 
 
 def other_logins(connection: Connection, owner: str, role: str) -> list[str]:
     """Return the roles that came along with the copy and can log in with the source's passwords."""
-    rows = connection.execute(_OTHER_LOGINS, ([owner, role, *_SYSTEM_ROLES],)).fetchall()
+    rows = connection.execute(_OTHER_LOGINS, ([owner, role, *SYSTEM_ROLES],)).fetchall()
     return [str(name) for (name,) in rows]
 
 

@@ -20,8 +20,9 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from resources.adopting import adopting
 from resources.continuity import EVERY_ROW, broken
-from resources.departure import UNREACHABLE, Allowance, address, move_refusal, rows_of, swap_refusal
+from resources.departure import UNREACHABLE, Allowance, address, copies_again, move_refusal, rows_of, swap_refusal
 from resources.deployment import last_served
 from resources.fence import is_fenced
 from resources.mark import read_mark
@@ -29,7 +30,7 @@ from resources.move import cut_over, fence_later, served_by
 from resources.neon_api import Neon
 from resources.postgres import NotReadyError, connected
 from resources.review import first_review, handover_review, is_known, move_review, same_branch_review
-from resources.rows import RowCount
+from resources.takeover import serving_now, takeover_refusal
 from resources.vercel_api import Vercel, visit
 
 _POINTER = ("branch", "served_name", "fingerprint", "deployment", "baseline")
@@ -43,7 +44,7 @@ class CutoverProvider(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse a move that leaves rows behind, and tell the reviewer what the move means. Changes nothing."""
-        refusal, review = _judged(_olds, news) if news.get("guard") else ("", "")
+        refusal, review = _judged(_olds, news) if news.get("guard") and not adopting() else ("", "")
         if review:
             pulumi.log.info(review)
         return CheckResult(news, [CheckFailure("", refusal)] if refusal else [])
@@ -93,11 +94,14 @@ class Cutover(Resource, module="environments", name="Cutover"):
         neon, vercel                    the projects' ids
         served_name, branch, endpoint   the branch that is to serve
         pointer                         what `pulumi config set serve` takes to have it there
+        shuts_logins                    whether the branch was there before and its logins don't stay open
         claim                           stack, min_cu, max_cu, suspend, protected: what is needed of a branch that
                                         another stack owns; {} where it is the environment's own
         source, fork                    the environment's own branch that it was cloned from, and when in transaction
                                         ids of that branch; or empty
         lsn, restore_point              as of which moment of its source it was made, or empty; the Migration's last
+        copy                            None for a clone; of a copy from another Neon project, the `source_branch`'s id
+                                        and the `seconds` that it took
         database, owner, role, roles    what the app uses, as whom, and the two that it is in turn
         fingerprint, baseline           of its Access
         app_url                         the app's URL, a secret: to keep its password out of a log that is shown
@@ -114,8 +118,9 @@ class Cutover(Resource, module="environments", name="Cutover"):
 def _judged(olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, str]:
     """Return why the move is refused, and what the reviewer is told of it: at most one of the two."""
     if not olds:
-        refusal = swap_refusal(news) or _first_refusal(news)
-        return refusal, "" if refusal else first_review(news)
+        serving = serving_now(news)
+        refusal = swap_refusal(news) or takeover_refusal(news, serving)
+        return refusal, "" if refusal else first_review(news, serving.deployment if serving else "")
     if olds["branch"] == news["branch"]:
         if olds["served_name"] != news["served_name"]:
             return "", handover_review(olds, news)
@@ -123,9 +128,9 @@ def _judged(olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, str]:
     again = _served_before(news)
     if refusal := move_refusal(olds, news, again=again):
         return refusal, ""
-    count = rows_of(olds, news)
+    count = rows_of(olds, news, planned=True)
     refusal = Allowance.of(news["guard"]).refusal(count, olds["served_name"])
-    return refusal, "" if refusal else move_review(olds, news, count, again=again)
+    return refusal, "" if refusal else move_review(olds, news, count, again=again, copied=copies_again(olds, news))
 
 
 def _served_before(news: dict[str, Any]) -> bool:
@@ -136,21 +141,6 @@ def _served_before(news: dict[str, Any]) -> bool:
         return last_served(news["app_url"], news["branch"]) is not None
     except NotReadyError:
         return False
-
-
-def _first_refusal(news: dict[str, Any]) -> str:
-    """Return why a first cutover may not take the domain from what already serves, or nothing."""
-    if not is_known(news["vercel"]):
-        return ""
-    with Vercel() as vercel:
-        domain = vercel.domain(news["vercel"])
-        serving = vercel.serving(domain)
-        meta = (vercel.deployment(serving).get("meta") or {}) if serving else {}
-    if serving is None or meta.get("neonBranch") == news["branch"]:
-        return ""
-    missing = f"the rows that visitors wrote to the database of {serving}, which serves {domain} now, aren't known here"
-    allowance = Allowance.of(news["guard"])
-    return allowance.refusal(RowCount((), missing), news["served_name"])
 
 
 def _really_served(props: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +161,7 @@ def _really_served(props: dict[str, Any]) -> dict[str, Any]:
     if branch in (None, props["branch"]):
         return {"deployment": serving}
     try:
-        found = _of_branch(props, branch)
+        found = _of_branch(props | {"neon": meta.get("neonProject") or props["neon"]}, branch)
     except UNREACHABLE as error:
         pulumi.log.warn(f"{domain} leads to {serving}, whose database isn't there: {error}")
         return {"deployment": serving}
@@ -185,7 +175,7 @@ def _of_branch(props: dict[str, Any], branch: str) -> dict[str, Any]:
         computes = neon.endpoints(props["neon"], branch)
         if not computes:
             raise NotReadyError(f"branch {name} has no compute")
-        found = {"branch": branch, "served_name": name, "endpoint": computes[0]["id"]}
+        found = {"neon": props["neon"], "branch": branch, "served_name": name, "endpoint": computes[0]["id"]}
         with connected(neon.uri(address(props | found), pooled=False)) as connection:
             mark = read_mark(connection, props["roles"], branch)
     claim = asdict(mark.claim) if mark and mark.claim else {}

@@ -7,7 +7,9 @@ from typing import Any, Self
 
 from resources.continuity import EVERY_ROW, broken
 from resources.deferred import psycopg
+from resources.fill import read_note
 from resources.http import ApiError, ApiUnreachableError, NotFoundError
+from resources.mark import read_mark
 from resources.neon_api import Address, Neon, OperationFailedError
 from resources.postgres import Connection, NotReadyError, connected
 from resources.review import is_known
@@ -64,37 +66,57 @@ def address(props: dict[str, Any]) -> Address:
     return Address(*(props[key] for key in ("neon", "branch", "endpoint", "database", "owner")))
 
 
-def rows_of(leaving: dict[str, Any], news: dict[str, Any]) -> RowCount:
+def rows_of(leaving: dict[str, Any], news: dict[str, Any], *, planned: bool = False) -> RowCount:
     """Count what the branch of `leaving` holds and the one of `news` doesn't: what was written since its baseline.
 
-    What was there when `news` was cloned from it isn't left behind, so then the count is from that fork on; of a clone
-    that is still to be made, nothing is. A branch out of reach, or whose baseline says nothing of the database that it
-    has, is a count with something missing.
+    What was there when `news` was copied from it isn't left behind, so then the count is from that fork on; of a copy
+    that is still to be made, nothing is: a clone, or, of a move that is `planned`, a copy that is made again. A branch
+    out of reach, or whose baseline says nothing of the database that it has, is a count with something missing.
     """
     copied = news["source"] == leaving["served_name"] and not news["facts"].get("moment")
-    if copied and not is_known(news["branch"]):
+    if copied and (not is_known(news["branch"]) or (planned and copies_again(leaving, news))):
         return RowCount(())
     try:
         with Neon() as neon:
             fork = _fork(neon, leaving, news) if copied else None
             point = _restore_point(neon, leaving, news)
             with connected(neon.uri(address(leaving), pooled=False)) as connection:
-                if fork is not None:
+                if fork is not None and not news.get("copy"):
                     return count_rows(connection, fork, _COUNT_SECONDS)
-                if point is not None and not broken(
-                    connection, leaving["branch"], leaving["roles"], leaving["baseline"]
-                ):
-                    return count_rows(connection, max(point, int(leaving["baseline"])), _COUNT_SECONDS)
-                return own_rows(connection, leaving["branch"], leaving["roles"], leaving["baseline"])
+                since = max(fork or 0, point or 0)
+                return own_rows(connection, leaving["branch"], leaving["roles"], leaving["baseline"], since)
     except (*UNREACHABLE, psycopg.OperationalError) as error:
         return RowCount((), f"its database could not be asked ({error})")
 
 
-def own_rows(connection: Connection, branch: str, roles: list[str], baseline: str) -> RowCount:
-    """Count what was written since `baseline`, provided that the database itself says that `branch` began with that."""
+def own_rows(connection: Connection, branch: str, roles: list[str], baseline: str, since: int = 0) -> RowCount:
+    """Count what was written since `baseline`, or since the transaction `since` if that is later.
+
+    The database itself has to say that `branch` began with that baseline. One that was filled by dump and restore began
+    when that was done last, which may be later than its credentials know.
+    """
     if reason := broken(connection, branch, roles, baseline):
         return RowCount((), f"{reason} ({_REMEDY})")
-    return count_rows(connection, int(baseline), _COUNT_SECONDS)
+    note = read_note(connection, branch)
+    return count_rows(connection, max(int(baseline), since, int(note.begins) if note else 0), _COUNT_SECONDS)
+
+
+def copies_again(leaving: dict[str, Any], news: dict[str, Any]) -> bool:
+    """Tell whether the move carries the rows over once more behind the fence.
+
+    So it is for a copy in another Neon project of the branch that is left, until it has served: from then on it has
+    rows of its own. Without a fence before the move there is no moment for it.
+    """
+    if not news.get("copy") or news["source"] != leaving["served_name"] or not news["guard"]["fence_first"]:
+        return False
+    if not is_known(news["branch"]):
+        return True
+    try:
+        with Neon() as neon, connected(neon.uri(address(news), pooled=False)) as owner:
+            mark = read_mark(owner, news["roles"], news["branch"])
+    except UNREACHABLE:
+        return False
+    return mark is None or mark.served_by is None
 
 
 def _fork(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) -> int | None:
@@ -105,6 +127,8 @@ def _fork(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) -> int | No
     from elsewhere itself. A copy whose credentials are still to be made has no mark yet; the count behind the fence,
     which decides, comes after them.
     """
+    if news.get("copy"):
+        return _carried(neon, news)
     if not is_known(news["fork"]) or neon.branch(news["neon"], news["branch"]).get("parent_id") != leaving["branch"]:
         return None
     if is_known(news["baseline"]):
@@ -115,6 +139,16 @@ def _fork(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) -> int | No
         except UNREACHABLE:
             return None
     return int(news["fork"])
+
+
+def _carried(neon: Neon, news: dict[str, Any]) -> int | None:
+    """Return the transaction of its source as of which the branch of `news` was last filled, if that is known."""
+    try:
+        with connected(neon.uri(address(news), pooled=False)) as owner:
+            note = read_note(owner, news["branch"])
+    except UNREACHABLE:
+        return None
+    return int(note.fork) if note and note.source == news["copy"]["source_branch"] else None
 
 
 def _restore_point(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) -> int | None:

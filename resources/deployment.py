@@ -56,6 +56,7 @@ class Deployment(Resource, module="environments", name="Deployment"):
         name: str,
         *,
         project: pulumi.Input[str],
+        neon: pulumi.Input[str],
         path: str,
         digest: str,
         branch: pulumi.Input[str],
@@ -66,10 +67,13 @@ class Deployment(Resource, module="environments", name="Deployment"):
     ) -> None:
         """Deploy the app at `path` with the URLs of `branch`; `fingerprint` tells when the credentials change.
 
+        `neon` is the Neon project of the branch; the deployment bears both ids as its marks.
+
         With an empty `path` and `digest` what is production already is deployed anew, as a git-connected project needs.
         """
         props = {
             "project": project,
+            "neon": neon,
             "path": path,
             "digest": digest,
             "branch": branch,
@@ -102,7 +106,7 @@ def _deploy(props: dict[str, Any], built: list[dict[str, str]], *, moved: bool) 
             served = last_served(props["direct_url"], props["branch"])
             fitting = [entry for entry in fitting if entry["deployment"] == served]
         found = _alive(vercel, fitting)
-        deployment = found or _adopted(vercel, props["project"], marks) or _built(vercel, props, marks)
+        deployment = found or _adopted(vercel, props, marks) or _built(vercel, props, marks)
         url = vercel.wait_until_built(deployment, [props["pooled_url"]])["url"]
     others = [entry for entry in built if entry["deployment"] != deployment]
     entry = next((entry for entry in built if entry["deployment"] == deployment), marks | {"deployment": deployment})
@@ -127,9 +131,9 @@ def _alive(vercel: Vercel, entries: list[dict[str, str]]) -> str | None:
     return None
 
 
-def _adopted(vercel: Vercel, project: str, marks: dict[str, str]) -> str | None:
+def _adopted(vercel: Vercel, props: dict[str, Any], marks: dict[str, str]) -> str | None:
     """Return a deployment that bears these marks: one whose making was cut short before it was written down."""
-    for found in vercel.deployments(project, _meta(marks)):
+    for found in vercel.deployments(props["project"], _meta(props, marks)):
         if found.get("readyState", found.get("state")) in ("QUEUED", "INITIALIZING", "BUILDING", "READY"):
             return str(found["uid"])
     return None
@@ -138,12 +142,13 @@ def _adopted(vercel: Vercel, project: str, marks: dict[str, str]) -> str | None:
 def _built(vercel: Vercel, props: dict[str, Any], marks: dict[str, str]) -> str:
     env = {"DATABASE_URL": props["pooled_url"], "DATABASE_URL_UNPOOLED": props["direct_url"]}
     if not props["path"]:
-        return vercel.redeploy(props["project"], env, _meta(marks))
+        return vercel.redeploy(props["project"], env, _meta(props, marks))
     folder = Path(props["path"])
     if app_digest(folder) != props["digest"]:
         raise DeploymentFailedError(f"the files in {folder} changed while this ran: run pulumi up again")
-    return vercel.deploy(props["project"], app_files(folder), env, _meta(marks))
+    return vercel.deploy(props["project"], app_files(folder), env, _meta(props, marks))
 
 
-def _meta(marks: dict[str, str]) -> dict[str, str]:
-    return {"neonBranch": marks["branch"], "credentials": marks["fingerprint"], "app": marks["digest"]}
+def _meta(props: dict[str, Any], marks: dict[str, str]) -> dict[str, str]:
+    branch = {"neonProject": props["neon"], "neonBranch": marks["branch"]}
+    return branch | {"credentials": marks["fingerprint"], "app": marks["digest"]}

@@ -25,7 +25,7 @@ from pulumi.dynamic import (
 from resources.access import AccessProvider
 from resources.departure import no_swap
 from resources.http import NotFoundError
-from resources.mark import NEVER, Claim
+from resources.mark import Claim
 from resources.neon_api import Neon, OperationFailedError
 
 _INPUTS = ("branch", "database", "owner", "role", "generation")
@@ -132,12 +132,9 @@ def _small(props: dict[str, Any]) -> str:
     lacks = needs.lacks(*sizes, suspend, protected=protected)
     if not lacks:
         return ""
-    idle = "never" if needs.suspend == NEVER else needs.suspend
-    wanted = f"compute: {{min_cu: {needs.min_cu:g}, max_cu: {needs.max_cu:g}, suspend: {idle}}}"
-    protection = ", protected: true" if needs.protected else ""
     return (
         f"branch {name} of stack {stack} can't carry {needs.stack}: {'; '.join(lacks)}. In Pulumi.{stack}.yaml write "
-        f"{name}: {{{wanted}{protection}}} under branches, run pulumi up -s {stack}, then come back"
+        f"{name}: {{{needs.settings()}}} under branches, run pulumi up -s {stack}, then come back"
     )
 
 

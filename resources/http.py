@@ -19,7 +19,10 @@ _CONNECT_TIMEOUT = 5.0
 _TRIES = 6
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
-_REFUSED_UNDONE = frozenset({423, 429, 503})
+_LOCKED = 423
+_LOCK_PATIENCE = 120.0
+"""Seconds: Neon works on one change of a project at a time, and others may wait in front (the provider's limit)."""
+_REFUSED_UNDONE = frozenset({_LOCKED, 429, 503})
 """Answers that say that nothing was done, so that even a POST may be sent again."""
 
 
@@ -80,27 +83,28 @@ class JsonApi:
     ) -> Any:
         """Send one request and return the decoded answer.
 
-        A request is repeated where the answer says that nothing was done (423, 429, 503), for up to about 10 s.
-        A lost connection is repeated for GET only. Raises ApiError, NotFoundError or ApiUnreachableError.
+        A request is repeated where the answer says that nothing was done: for up to about 10 s after 429 and 503, for
+        120 s after 423, which is what Neon answers while it works on another change of the same project. A lost
+        connection is repeated for GET only. Raises ApiError, NotFoundError or ApiUnreachableError.
         """
         request = f"{method} {path}"
-        pause = _FIRST_PAUSE
-        for left in reversed(range(_TRIES)):
+        pause, left, deadline = _FIRST_PAUSE, _TRIES, time.monotonic() + _LOCK_PATIENCE
+        while True:
+            left -= 1
             try:
                 answer = self._http.request(method, path, params=query, json=json, content=content, headers=headers)
             except httpx.TransportError as error:
-                if left and (method == "GET" or isinstance(error, httpx.ConnectError)):
-                    time.sleep(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
-                    continue
-                message = f"{self._service} could not be reached for {request}: {type(error).__name__}"
-                raise ApiUnreachableError(message) from None
-            if answer.status_code in _REFUSED_UNDONE and left:
-                time.sleep(_retry_after(answer) or pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-                continue
-            return self._decoded(request, answer)
-        raise AssertionError("unreachable: the last try returns or raises")
+                if left <= 0 or not (method == "GET" or isinstance(error, httpx.ConnectError)):
+                    message = f"{self._service} could not be reached for {request}: {type(error).__name__}"
+                    raise ApiUnreachableError(message) from None
+                wait = pause
+            else:
+                again = left > 0 or (answer.status_code == _LOCKED and time.monotonic() < deadline)
+                if answer.status_code not in _REFUSED_UNDONE or not again:
+                    return self._decoded(request, answer)
+                wait = _retry_after(answer) or pause
+            time.sleep(wait)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _decoded(self, request: str, answer: httpx.Response) -> Any:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from resources.http import ApiError, ApiUnreachableError
-from resources.mark import NEVER, Claim, read_claims
+from resources.mark import Claim, read_claims
 from resources.neon_api import Address, Neon, OperationFailedError
 from resources.postgres import NotReadyError, connected
 
@@ -30,7 +30,7 @@ def lending_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
     if ends and copies:
         return f"{key} can't be retired: Neon keeps a branch as long as it has copies, here {', '.join(copies)}"
     try:
-        claims = _claims(olds, found)
+        claims = claims_on(olds, found)
     except (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError) as error:
         return f"whether another stack serves from {key} can't be told, so it stays as it is: {error}"
     refusals = (_claimed(key, claim, now, ends=ends, renamed=renamed) for claim in claims)
@@ -45,11 +45,8 @@ def _claimed(key: str, claim: Claim, now: dict[str, Any], *, ends: bool, renamed
     lacks = claim.lacks(*_size(now), protected=now["protected"])
     if not lacks:
         return ""
-    idle = "never" if claim.suspend == NEVER else claim.suspend
-    kept = f"compute: {{min_cu: {claim.min_cu:g}, max_cu: {claim.max_cu:g}, suspend: {idle}}}"
-    protection = ", protected: true" if claim.protected else ""
     return (
-        f"{claim.stack} serves from {key}, and this would leave it with {'; '.join(lacks)}. Write {kept}{protection} "
+        f"{claim.stack} serves from {key}, and this would leave it with {'; '.join(lacks)}. Write {claim.settings()} "
         f"at environments:branches.{key}, or have {claim.stack} serve another branch first"
     )
 
@@ -66,11 +63,15 @@ def _branch(origin: dict[str, Any]) -> tuple[str | None, list[str]]:
     return found, sorted(branch["name"] for branch in branches if found and branch.get("parent_id") == found)
 
 
-def _claims(origin: dict[str, Any], branch: str) -> list[Claim]:
-    project = origin["project"]
+def claims_on(props: dict[str, Any], branch: str) -> list[Claim]:
+    """Return the claims of other stacks on `branch`, where it has a compute to ask; `props` name project and database.
+
+    Raises what `connected` and Neon's API raise if the compute doesn't answer.
+    """
+    project = props["project"]
     with Neon() as neon:
         for compute in neon.endpoints(project, branch):
-            address = Address(project, branch, compute["id"], origin["database"], origin["owner"])
+            address = Address(project, branch, compute["id"], props["database"], props["owner"])
             with connected(neon.uri(address, pooled=False)) as connection:
                 return list(read_claims(connection, branch).values())
     return []

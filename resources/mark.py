@@ -54,6 +54,12 @@ class Claim:
             found.append("no protection in Neon, needed since safety.protected is on")
         return found
 
+    def settings(self) -> str:
+        """Return what a stack file says of a branch that has what is needed."""
+        idle = "never" if self.suspend == NEVER else self.suspend
+        compute = f"compute: {{min_cu: {self.min_cu:g}, max_cu: {self.max_cu:g}, suspend: {idle}}}"
+        return f"{compute}, protected: true" if self.protected else compute
+
 
 @dataclass(frozen=True)
 class Mark:

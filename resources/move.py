@@ -17,7 +17,7 @@ import pulumi
 
 from resources.app_role import baseline
 from resources.continuity import EVERY_ROW, note_served
-from resources.departure import UNREACHABLE, Allowance, LeftBehindError, address, rows_of
+from resources.departure import UNREACHABLE, Allowance, LeftBehindError, address, copies_again, rows_of
 from resources.fence import lift_fence, raise_fence
 from resources.mark import Claim, Mark, drop_claim, read_mark, write_mark
 from resources.neon_api import Neon
@@ -25,6 +25,7 @@ from resources.postgres import Connection, connected
 from resources.probe import Health, UnhealthyError, probe
 from resources.rotation import close_login, drain, existing
 from resources.rows import RowCount, count_rows
+from resources.transfer import copy_again
 from resources.vercel_api import Vercel
 
 _KEPT = ("neon", "branch", "endpoint", "database", "owner", "role", "roles", "served_name", "baseline", "claim")
@@ -83,20 +84,27 @@ def _move(props: dict[str, Any], leaving: dict[str, Any] | None, *, newly: bool)
     project, deployment = props["vercel"], props["deployment"]
     health = Health(props["health_path"], int(props["health_status"]), props["branch"])
     stayed: list[str] = []
+    since: list[str] = []
     with Vercel() as vercel, ExitStack() as connections, ExitStack() as undo:
         domain = vercel.domain(project)
         before = vercel.serving(domain)
         if props.get("guard"):
             owner = connections.enter_context(_owner(props))
             if newly:
-                undo.callback(_shut, owner, props, baseline(owner), stayed)
+                since.append(baseline(owner))
+                undo.callback(_shut, owner, props, since, stayed)
                 _claim(owner, props, undo)
             lift_fence(owner, [props["role"]], props["database"], props["owner"])
         try:
             if before != deployment:
                 probe(props["deployment_url"], health)
             began = time.monotonic()
-            count = _close(leaving, props, connections, undo) if leaving and props["guard"]["fence_first"] else None
+            count = None
+            if leaving and props["guard"]["fence_first"]:
+                again = copies_again(leaving, props)
+                count = _close(leaving, props, connections, undo, since if again else None)
+                if again:
+                    probe(props["deployment_url"], health)
             if before != deployment:
                 if before:
                     undo.callback(vercel.promote, project, before, domain)
@@ -134,9 +142,12 @@ def _undo(undo: ExitStack, error: Exception) -> None:
         ) from None
 
 
-def _close(leaving: dict[str, Any], props: dict[str, Any], connections: ExitStack, undo: ExitStack) -> RowCount:
+def _close(
+    leaving: dict[str, Any], props: dict[str, Any], connections: ExitStack, undo: ExitStack, since: list[str] | None
+) -> RowCount:
     """Stop the writes to the branch that is left, and count exactly what stays on it.
 
+    If `since` is given, its rows are carried over once more before that, and noted there from when on others count.
     The connection stays open until the move is decided, so that the fence can be lifted whatever happens. A branch that
     can't be reached is left only if any number of rows is accepted.
     """
@@ -151,16 +162,21 @@ def _close(leaving: dict[str, Any], props: dict[str, Any], connections: ExitStac
         return count
     undo.callback(lift_fence, owner, [leaving["role"]], leaving["database"], leaving["owner"])
     raise_fence(owner, existing(owner, leaving["roles"]))
+    if since is not None:
+        pulumi.log.info(f"carried over behind the fence: {copy_again(leaving, props)}")
+        with _owner(props) as copy:
+            since.append(baseline(copy))
+            lift_fence(copy, [props["role"]], props["database"], props["owner"])
     count = rows_of(leaving, props)
     if refusal := allowance.refusal(count, was):
         raise LeftBehindError(f"{refusal}. The pointer stays on {was}, which takes writes again")
     return count
 
 
-def _shut(owner: Connection, props: dict[str, Any], since: str, stayed: list[str]) -> None:
+def _shut(owner: Connection, props: dict[str, Any], since: list[str], stayed: list[str]) -> None:
     """Stop the writes to a branch that doesn't serve after all, and tell what was written to it while it did."""
     raise_fence(owner, existing(owner, props["roles"]))
-    count = count_rows(owner, int(since), _COUNT_SECONDS)
+    count = count_rows(owner, int(since[-1]), _COUNT_SECONDS)
     if count.total or count.missing:
         stayed.append(f"Visitors wrote {count} to {props['served_name']} in the meantime: there they stay, read-only")
 

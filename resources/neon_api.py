@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -43,6 +44,11 @@ class Neon(JsonApi):
         found = self.call("GET", "/projects", query={"search": name, "limit": "100"})["projects"]
         return [project for project in found if project["name"] == name]
 
+    def project(self, project: str) -> dict[str, Any]:
+        """Return one project; NotFoundError if it isn't there."""
+        found: dict[str, Any] = self.call("GET", f"/projects/{project}")["project"]
+        return found
+
     def branch(self, project: str, branch: str) -> dict[str, Any]:
         """Return one branch; NotFoundError if it isn't there."""
         found: dict[str, Any] = self.call("GET", f"/projects/{project}/branches/{branch}")["branch"]
@@ -72,19 +78,23 @@ class Neon(JsonApi):
             query["cursor"] = cursor
 
     def make_branch(
-        self, project: str, name: str, parent: str, expires_at: str, compute: dict[str, Any] | None = None
-    ) -> tuple[str, str]:
-        """Make a copy of `parent` that Neon deletes at `expires_at`; return the ids of the branch and of its compute.
+        self, project: str, branch: dict[str, Any], compute: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], str]:
+        """Make a branch as the API's `branch` object says; return it, once it is there, and the id of its compute.
 
-        Without `compute`, its size and suspension, there is none, and the second id is empty.
+        Without `compute`, its size and suspension, there is none, and the id is empty.
         """
-        body = {
-            "branch": {"name": name, "parent_id": parent, "expires_at": expires_at},
-            "endpoints": [{"type": "read_write"} | compute] if compute else [],
-        }
-        answer = self.call("POST", f"/projects/{project}/branches", json=body)
+        endpoints = [{"type": "read_write"} | compute] if compute else []
+        answer = self.call("POST", f"/projects/{project}/branches", json={"branch": branch, "endpoints": endpoints})
         self._done(project, answer)
-        return answer["branch"]["id"], answer["endpoints"][0]["id"] if compute else ""
+        return answer["branch"], answer["endpoints"][0]["id"] if compute else ""
+
+    def change_branch(self, project: str, branch: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """Change a branch's name or expiry and return it."""
+        answer = self.call("PATCH", f"/projects/{project}/branches/{branch}", json={"branch": changes})
+        self._done(project, answer)
+        changed: dict[str, Any] = answer["branch"]
+        return changed
 
     def keep_branch(self, project: str, branch: str) -> None:
         """Let a branch live on that Neon was to delete at some time."""
@@ -94,11 +104,9 @@ class Neon(JsonApi):
         )
 
     def delete_branch(self, project: str, branch: str) -> None:
-        """Delete a branch with its compute; harmless where it isn't there."""
-        try:
+        """Delete a branch with its rows and computes; one that is gone is no error, one that Neon keeps is."""
+        with contextlib.suppress(NotFoundError):
             self._done(project, self.call("DELETE", f"/projects/{project}/branches/{branch}"))
-        except NotFoundError:
-            return
 
     def endpoints(self, project: str, branch: str) -> list[dict[str, Any]]:
         """Return the computes of one branch."""

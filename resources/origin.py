@@ -29,7 +29,9 @@ from resources.gone import gone_refusal, looked, newest_operation
 from resources.lending import lending_refusal
 from resources.neon_api import Address, Neon
 from resources.postgres import connected
+from resources.review import is_known
 
+_KINDS = {"temporary": " that expires", "empty": " that expires and holds no rows"}
 _SOURCE = ("stack", "branch", "at", "kind")
 _OUTPUTS = ("fork", "settled")
 
@@ -45,30 +47,18 @@ class OriginProvider(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse an edited source, and a source that isn't there at the moment when it is needed."""
-        name = news["name"]
-        if _olds:
-            if refusal := gone_refusal(_olds, news):
-                return CheckResult(news, [CheckFailure("", refusal)])
-            if not _edited(_olds, news):
-                refusal = lending_refusal(_olds, news)
-                kept = _olds | {key: news[key] for key in ("wanted", "serves", "lends")}
-                return CheckResult(kept, [CheckFailure("", refusal)] if refusal else [])
-            if _exists(_olds):
-                reason = (
-                    f"branch {name} is a copy of {_told(_olds)} and can't become one of {_told(news)}: "
-                    f"add a new branch with that source instead, and put {name}'s line back as it was"
-                )
-                return CheckResult(news, [CheckFailure("", reason)])
-        if news.get("parent"):
-            return CheckResult(news, [])
-        if news["kind"] == "adopted":
-            return CheckResult(news, _missing(news))
-        stack, branch = news["stack"], news["branch"]
-        reason = (
-            f"branch {name} is to be a copy of {branch} in stack {stack}, which exports no such branch: "
-            f"run pulumi up -s {stack} first, or correct environments:branches.{name}.from"
-        )
-        return CheckResult(news, [CheckFailure("", reason)])
+        refusal = (gone_refusal(_olds, news) or _moved(_olds, news)) if _olds else ""
+        if _olds and not refusal and not _edited(_olds, news):
+            kept = _olds | {key: news[key] for key in ("wanted", "serves", "lends")}
+            return _checked(kept, lending_refusal(_olds, news))
+        if _olds and not refusal and _exists(_olds):
+            kind = _olds["kind"] != news["kind"]
+            refusal = (
+                f"branch {news['name']} is a copy of {_told(_olds, kind=kind)} and can't become one of "
+                f"{_told(news, kind=kind)}: add a new branch with that source instead, and put {news['name']}'s line "
+                "back as it was"
+            )
+        return _checked(news, refusal or _sourceless(news))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Tell of another source, which `check` lets pass before the branch is made, and of what `delete` must know."""
@@ -83,7 +73,8 @@ class OriginProvider(ResourceProvider):
         if props["kind"] == "adopted":
             _keep(props)
         settled = newest_operation(props["project"])
-        return CreateResult(props["name"], props | {"fork": _fork(props), "settled": settled})
+        made = _id(props) if props["kind"] == "adopted" else ""
+        return CreateResult(props["name"], props | {"fork": _fork(props), "settled": settled, "made": made})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Take the new source of a branch that could not be made from the old one, or the new name or fate."""
@@ -96,9 +87,9 @@ class OriginProvider(ResourceProvider):
         return ReadResult(id_, found, {key: value for key, value in found.items() if key not in _OUTPUTS})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Look whether the branch is really gone, if it was to go."""
+        """Look whether the branch is really gone, if it was to go; a temporary one says so itself when it isn't."""
         wanted = _props["wanted"]
-        if wanted["fate"] not in ("retired", "temporary"):
+        if wanted["fate"] != "retired" or _props["kind"] in _KINDS:
             return
         with Neon() as neon:
             branches = neon.branches(_props["project"])
@@ -158,16 +149,35 @@ class Origin(Resource, module="environments", name="Origin"):
         super().__init__(OriginProvider(), name, props, opts)
 
 
-def _missing(news: dict[str, Any]) -> list[CheckFailure]:
-    """Return that the branch to adopt isn't there, if so."""
-    name = news["wanted"]["name"]
-    with Neon() as neon:
-        if any(branch["name"] == name for branch in neon.branches(news["project"])):
-            return []
-    told = (
-        f"branch {news['name']} is to be adopted, and the project has none called {name}: correct its key or its name"
+def _checked(props: dict[str, Any], refusal: str) -> CheckResult:
+    return CheckResult(props, [CheckFailure("", refusal)] if refusal else [])
+
+
+def _sourceless(news: dict[str, Any]) -> str:
+    """Return that there is nothing to clone or to adopt, if so."""
+    if news.get("parent"):
+        return ""
+    if news["kind"] != "adopted":
+        return (
+            f"branch {news['name']} is to be a copy of {news['branch']} in stack {news['stack']}, which exports no "
+            f"such branch: run pulumi up -s {news['stack']} first, or correct environments:branches.{news['name']}.from"
+        )
+    if _exists(news):
+        return ""
+    wanted = news["wanted"]["name"]
+    return (
+        f"branch {news['name']} is to be adopted, and the project has none called {wanted}: correct its key or its name"
     )
-    return [CheckFailure("", told)]
+
+
+def _moved(olds: dict[str, Any], news: dict[str, Any]) -> str:
+    """Return that the branch lies in another project than the settings say, if so."""
+    if not is_known(news["project"]) or news["project"] == olds["project"]:
+        return ""
+    return (
+        f"branch {news['name']} lies in Neon project {olds['project']} and can't be moved to {news['project']}: put "
+        "the project back as it was. For a branch in another project add one with project and copy: dump"
+    )
 
 
 def _keep(props: dict[str, Any]) -> None:
@@ -198,11 +208,17 @@ def _fork(props: dict[str, Any]) -> str:
 
 
 def _exists(source: dict[str, Any]) -> bool:
+    return bool(_id(source))
+
+
+def _id(source: dict[str, Any]) -> str:
+    """Return the id of the branch that bears the wanted name, or nothing."""
     with Neon() as neon:
-        name = source["wanted"]["name"]
-        return any(branch["name"] == name for branch in neon.branches(source["project"]))
+        branches = neon.branches(source["project"])
+    return next((str(branch["id"]) for branch in branches if branch["name"] == source["wanted"]["name"]), "")
 
 
-def _told(source: dict[str, Any]) -> str:
+def _told(source: dict[str, Any], *, kind: bool) -> str:
     at = f" as of {source['at']}" if source["at"] else ""
-    return f"{source['branch']} of stack {source['stack']}{at}"
+    fate = _KINDS.get(source["kind"], " that stays") if kind else ""
+    return f"{source['branch']} of stack {source['stack']}{at}{fate}"

@@ -14,15 +14,17 @@ _WIDTH = 98
 _LABEL = 10
 
 
-def first_review(news: dict[str, Any]) -> str:
-    """Return the review of an environment's first deployment."""
+def first_review(news: dict[str, Any], serving: str) -> str:
+    """Return the review of an environment's first deployment; `serving` is the one that has the domain, if any."""
     now, facts = news["served_name"], news["facts"]
     return _block(
         f"{facts['target']} will serve {now}, for the first time ({facts['strategy']})",
         data=_data(news),
         deploy=facts["build"],
         compute=facts["compute"],
-        undo="nothing served before, so there is no way back but forward",
+        undo=f"promote {serving} in Vercel, which works as long as its own login is open (logins: keep)"
+        if serving
+        else "nothing served before, so there is no way back but forward",
     )
 
 
@@ -48,23 +50,28 @@ def handover_review(olds: dict[str, Any], news: dict[str, Any]) -> str:
     )
 
 
-def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, again: bool) -> str:
+def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, again: bool, copied: bool) -> str:
     """Return the review of a move from the branch of `olds` to the one of `news`.
 
-    `count` is what would be left behind, `again` whether a deployment that served the branch before is promoted again.
+    `count` is what would be left behind, `again` whether a deployment that served the branch before is promoted again,
+    `copied` whether the rows are carried over once more behind the fence.
     """
     was, now, facts = olds["served_name"], news["served_name"], news["facts"]
     first = news["guard"]["fence_first"]
     return _block(
         f"{facts['target']} moves from {was} to {now} ({facts['strategy']})",
         data=_data(news),
-        behind=_behind(olds, news, count),
+        behind=f"nothing: the rows of {was} are carried over once more behind the fence, and compared"
+        if copied
+        else _behind(olds, news, count),
         stays=_stays(olds, news, count),
         shares=_shares(news),
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
         deploy=_AGAIN if again else facts["build"],
         compute=_compute(olds, news),
-        pause="writes pause for about a second before the domain moves, reads go on"
+        pause=_long_pause(news)
+        if copied
+        else "writes pause for about a second before the domain moves, reads go on"
         if first
         else "no pause: the domain moves first, then writes that still reach the old branch are stopped",
         undo=f"{_undo(olds)}, if it is there" if _out_of_reach(count) else _undo(olds),
@@ -72,6 +79,12 @@ def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, 
 
 
 _AGAIN = "the deployment that served it before is promoted again, with the app as it was then; nothing is built"
+
+
+def _long_pause(news: dict[str, Any]) -> str:
+    seconds = (news["copy"] or {}).get("seconds")
+    took = f" (the first time took {seconds:g} s)" if isinstance(seconds, int | float) and seconds else ""
+    return f"writes pause while the rows are carried over{took}, before the domain moves; reads go on"
 
 
 def is_known(value: Any) -> bool:
@@ -84,6 +97,8 @@ def _data(news: dict[str, Any]) -> str:
     if news["claim"]:
         owner, _, branch = now.partition("/")
         return f"{now} is branch {branch} of stack {owner} itself, with the rows that it holds: nothing is copied"
+    if not facts["source"]:
+        return f"{now} was there before this environment, and keeps the rows that it holds"
     if is_known(news["branch"]):
         return f"{now} is there, with the rows that it holds; once cloned from {facts['source']}"
     return f"{now} is made now, as a copy of {facts['source']} {facts['moment'] or 'as of that moment'}"

@@ -162,6 +162,26 @@ class Vercel(JsonApi):
             self.call("POST", "/v2/files", content=file.content, headers=headers)
 
 
+def overlapping(variables: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the project's `variables` that leave no room for the one with the inputs `wanted`.
+
+    Vercel takes one of a name per target, and per git branch where one is named.
+    """
+    return [
+        found
+        for found in variables
+        if found["key"] == wanted["key"]
+        and set(targets_of(found)) & set(wanted["targets"])
+        and (found.get("gitBranch") or None) == (wanted.get("gitBranch") or None)
+    ]
+
+
+def targets_of(variable: Mapping[str, Any]) -> list[str]:
+    """Return the targets of a variable, which Vercel tells as a list or, if there is one, as a word."""
+    target = variable.get("target") or []
+    return [target] if isinstance(target, str) else list(target)
+
+
 def masked(text: str, urls: Sequence[str]) -> str:
     """Return `text` without the passwords of `urls`, wherever they stand, and without the one of any other URL."""
     for url in urls:

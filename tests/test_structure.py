@@ -11,13 +11,17 @@ from localcloud.__main__ import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 300
 
-PACKAGES = ("components", "resources", "migrations", "recovery", "report", "localcloud", "demo", "bench", "tests")
+PACKAGES = (
+    *("components", "resources", "migrations", "recovery", "adoption", "report"),
+    *("localcloud", "demo", "bench", "tests"),
+)
 FORBIDDEN = {
-    "components": {"recovery", "report", "localcloud", "tests", "demo", "bench"},
-    "resources": {"components", "recovery", "report", "localcloud", "tests", "demo", "bench"},
-    "migrations": {"components", "recovery", "report", "localcloud", "tests", "demo", "bench"},
+    "components": {"recovery", "adoption", "report", "localcloud", "tests", "demo", "bench"},
+    "resources": {"components", "recovery", "adoption", "report", "localcloud", "tests", "demo", "bench"},
+    "migrations": {"components", "recovery", "adoption", "report", "localcloud", "tests", "demo", "bench"},
+    "adoption": {"report", "localcloud", "tests", "demo", "bench"},
     "report": {"localcloud", "tests", "demo", "bench"},
-    "localcloud": {"components", "resources", "migrations", "recovery", "report", "tests", "demo", "bench"},
+    "localcloud": {"components", "resources", "migrations", "recovery", "adoption", "report", "tests", "demo", "bench"},
 }
 PURE = ("settings", "strategies", "topology", "plan")
 

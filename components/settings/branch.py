@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.settings.errors import broken
-from components.settings.names import BranchName
+from components.settings.names import BranchName, NeonProjectId
 from components.settings.values import At, ComputeUnits, Lifetime, Suspend
 
 WIDEST_AUTOSCALING = 8
@@ -63,6 +63,9 @@ class BranchSettings(Strict):
     owner's password and other logins as they are. `retire` lets it be dropped, with its rows; `release` lets it be
     dropped from this stack alone: it lives on, for another stack to adopt. `expires` makes it temporary: Neon deletes
     it after that time; `schema_only` makes such a branch without its source's rows.
+
+    A branch is cloned within its source's Neon project. In another `project`, which is how a newer Postgres is reached,
+    it is filled by dump and restore: `copy: dump`.
     """
 
     source: Source | None = Field(default=None, alias="from")
@@ -76,6 +79,8 @@ class BranchSettings(Strict):
     release: bool = False
     expires: Lifetime | None = None
     schema_only: bool = False
+    project: NeonProjectId | None = None
+    copied_by: Literal["dump"] | None = Field(default=None, alias="copy")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -83,6 +88,21 @@ class BranchSettings(Strict):
             raise broken("a branch that is adopted is cloned from nothing", "Remove from and at, or adopt")
         if self.adopt and self.expires:
             raise broken("a branch that is adopted can't be temporary", "Remove expires, or adopt")
+        return self
+
+    @model_validator(mode="after")
+    def _cloned_or_copied(self) -> Self:
+        if bool(self.project) != bool(self.copied_by):
+            raise broken(
+                "a branch in another Neon project is filled by dump and restore", "Give project and copy: dump"
+            )
+        if self.project and not self.source:
+            raise broken("a branch that is filled by dump and restore says from which one", "Add from")
+        if self.project and (self.at or self.expires):
+            raise broken(
+                "a dump holds what is there when it is made, and is kept",
+                "Remove at and expires, or copy a branch that was cloned at that moment",
+            )
         return self
 
     @model_validator(mode="after")

@@ -27,8 +27,9 @@ RESERVED_DATABASES = frozenset({"postgres", "template0", "template1"})
 _CREATE_NEON_SUPERUSER: tuple[LiteralString, ...] = (
     """CREATE ROLE neon_superuser CREATEDB CREATEROLE REPLICATION BYPASSRLS NOLOGIN
     IN ROLE pg_read_all_data, pg_write_all_data""",
-    "GRANT pg_monitor, pg_create_subscription, pg_signal_backend TO neon_superuser WITH ADMIN OPTION",
+    "GRANT pg_monitor, pg_signal_backend TO neon_superuser WITH ADMIN OPTION",
 )
+_SINCE_16: LiteralString = "GRANT pg_create_subscription TO neon_superuser WITH ADMIN OPTION"
 _MEMBER: LiteralString = "INHERIT CREATEROLE CREATEDB BYPASSRLS REPLICATION IN ROLE neon_superuser"
 
 
@@ -56,6 +57,8 @@ async def make_pristine(connection: Connection) -> None:
     """Turn a fresh cluster into what every project starts from."""
     for statement in _CREATE_NEON_SUPERUSER:
         await connection.execute(statement)
+    if connection.info.server_version >= 160_000:
+        await connection.execute(_SINCE_16)
     await connection.execute(SQL("CREATE ROLE {} LOGIN " + _MEMBER).format(Identifier(PRISTINE_ROLE)))
     await connection.execute(
         SQL("CREATE DATABASE {} OWNER {}").format(Identifier(PRISTINE_DATABASE), Identifier(PRISTINE_ROLE))

@@ -16,7 +16,7 @@ from localcloud.neon.api.application import application
 from localcloud.neon.control import ControlPlane
 from localcloud.neon.expiry import sweep_forever
 from localcloud.neon.fleet import Fleet
-from localcloud.neon.installation import Installation
+from localcloud.neon.installations import Installations
 from localcloud.neon.launcher import Launcher
 from localcloud.neon.proxy import Proxy
 from localcloud.neon.store import Store
@@ -74,10 +74,9 @@ class NeonCloud:
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._state.chmod(0o700)
         self._take_state()
-        installation = Installation.find(self._pg_bin)
-        launcher = Launcher(self._state, installation)
+        launcher = Launcher(self._state, Installations.find(self._pg_bin))
         self._stops.append(launcher.clear)
-        template = await launcher.prepare()
+        await launcher.prepare()
         store = Store(self._state / "control.sqlite")
         self._stops.append(store.close)
         fleet = Fleet(launcher, store, self._clock)
@@ -86,7 +85,7 @@ class NeonCloud:
         proxy = Proxy(fleet, store)
         self._stops.append(proxy.stop)
         self.proxy_port = await proxy.start(self.proxy_port)
-        self.control = ControlPlane(store, fleet, installation, template, self.proxy_port)
+        self.control = ControlPlane(store, fleet, launcher, self.proxy_port)
         sweeping = asyncio.create_task(sweep_forever(self.control))
         self._stops.append(lambda: _end(sweeping))
         await self._serve_api(self.control)

@@ -47,7 +47,7 @@ async def fill(control: ControlPlane, branch: Branch, source: Branch, point: Poi
 async def _copy(control: ControlPlane, branch: Branch, source: Branch, point: Point | None) -> Inventory:
     origin = await copy_branch(
         control.fleet,
-        control.installation,
+        control.installation(source.project_id),
         source,
         control.enabled_endpoint(source.id),
         target=control.fleet.data(branch),
@@ -74,7 +74,7 @@ async def _replay(control: ControlPlane, branch: Branch, source: Branch, point: 
     async with (
         replayed(
             control.fleet,
-            control.installation,
+            control.installation(source.project_id),
             line,
             control.enabled_endpoint(source.id),
             point,
@@ -126,19 +126,21 @@ async def fill_with_schema(control: ControlPlane, branch: Branch, source: Branch
     """Make the files of a new root with the source's roles, databases and schemas and without its rows."""
     scratch = replace(branch, id=identifiers.branch_id())
     data = control.fleet.data(branch)
+    installation = control.installation(source.project_id)
     try:
         inventory = await fill(control, scratch, source, point)
         data.parent.mkdir(mode=0o700)
-        await control.template.copy_to(data)
+        template = await control.launcher.template(installation.major)
+        await template.copy_to(data)
         async with (
             control.fleet.private(control.fleet.data(scratch)) as full,
             control.fleet.private(data) as empty,
         ):
-            await transfer(control.installation, full, empty)
+            await transfer(installation, full, empty)
             async with catalog.connect(empty.sockets) as connection:
                 branch.start_lsn = await catalog.log_position(connection)
         branch.passwords_pending = scratch.passwords_pending
-        branch.timeline, branch.base = FIRST_TIMELINE, control.template.name
+        branch.timeline, branch.base = FIRST_TIMELINE, template.name
         branch.logical_size = size_of_data(data)
     finally:
         control.fleet.discard(scratch.directory)

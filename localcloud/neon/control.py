@@ -16,9 +16,9 @@ from localcloud.neon.errors import ApiError, LockedError, NotFoundError, Precond
 from localcloud.neon.fleet import EndpointDisabledError, Fleet
 from localcloud.neon.installation import Installation
 from localcloud.neon.inventory import learn
+from localcloud.neon.launcher import Launcher
 from localcloud.neon.records import Branch, Database, Endpoint, Operation, Project, Role, now
 from localcloud.neon.store import Store
-from localcloud.neon.template import Template
 
 READ_WRITE = "read_write"
 _LONGEST_NAME = 256
@@ -31,8 +31,7 @@ class ControlPlane:
 
     store: Store
     fleet: Fleet
-    installation: Installation
-    template: Template
+    launcher: Launcher
     proxy_port: int
 
     # Seconds that a request waits for another one on the same project before it is answered with 423.
@@ -45,6 +44,10 @@ class ControlPlane:
         if project is None:
             raise NotFoundError(f"project {project_id} not found")
         return project
+
+    def installation(self, project_id: str) -> Installation:
+        """The Postgres of the project's version."""
+        return self.launcher.installations.installed(self.project(project_id).pg_version)
 
     def branch(self, project_id: str, branch_id: str) -> Branch:
         """The project's branch, or 404."""

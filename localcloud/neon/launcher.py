@@ -11,7 +11,8 @@ from pathlib import Path
 from localcloud.neon import sizing
 from localcloud.neon.compute import Compute, ComputeError
 from localcloud.neon.copying import remove_tree
-from localcloud.neon.installation import Installation
+from localcloud.neon.installation import Installation, InstallationError
+from localcloud.neon.installations import Installations
 from localcloud.neon.records import Endpoint
 from localcloud.neon.template import Template, write_authentication, write_settings
 
@@ -22,30 +23,38 @@ _SOCKET_HOME = "/tmp"  # noqa: S108 - the folder made in it is private
 
 
 class Launcher:
-    """Starts computes of one state folder with one installed Postgres."""
+    """Starts computes of one state folder, each with the Postgres that its data directory is made for."""
 
-    def __init__(self, state: Path, installation: Installation) -> None:
-        self.installation = installation
+    def __init__(self, state: Path, installations: Installations) -> None:
+        self.installations = installations
         self.branches = state / "branches"
         self.trash = state / "trash"
         self.templates = state / "templates"
         self._extensions = state / "extensions"
-        self._trusts_extensions = False
+        self._trusting: set[int] = set()
+        self._preparing = asyncio.Lock()
         self._sockets_note = state / "sockets"
         self._sockets = Path()
 
-    async def prepare(self) -> Template:
-        """Make the folders, a new one for sockets among them, and the pristine cluster."""
+    async def prepare(self) -> None:
+        """Make the folders, a new one for sockets among them, and the pristine cluster of the default version."""
         for folder in (self.branches, self.trash, self.templates):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
             remove_tree(Path(self._sockets_note.read_text()))
         self._sockets = Path(tempfile.mkdtemp(prefix="neon-", dir=_SOCKET_HOME))
-        self.installation.give(self._sockets)
+        default = self.installations.default
+        default.give(self._sockets)
         self._sockets_note.write_text(str(self._sockets))
-        self._trusts_extensions = self.installation.write_trusted_extensions(self._extensions)
-        template = Template(self.installation, self.templates, self._sockets / "template")
-        await template.prepare()
+        if default.write_trusted_extensions(self._extensions):
+            self._trusting.add(default.major)
+        await self.template(default.major)
+
+    async def template(self, major: int) -> Template:
+        """The pristine cluster of a version, made if it isn't there yet."""
+        template = Template(self.installations.installed(major), self.templates, self._sockets / f"template-{major}")
+        async with self._preparing:
+            await template.prepare()
         return template
 
     def clear(self) -> None:
@@ -68,10 +77,11 @@ class Launcher:
 
     async def launch(self, endpoint: Endpoint, data: Path) -> Compute:
         """A compute of the endpoint's size that takes connections."""
-        compute = Compute(self.installation, data, self._sockets / endpoint.id, data.parent / "compute.log")
-        write_authentication(self.installation, data)
+        installation = self._installation(data)
+        compute = Compute(installation, data, self._sockets / endpoint.id, data.parent / "compute.log")
+        write_authentication(installation, data)
         write_settings(
-            self.installation,
+            installation,
             data,
             sockets=compute.sockets,
             sizes=sizing.settings(endpoint.min_cu, endpoint.max_cu),
@@ -80,7 +90,7 @@ class Launcher:
                 "neon.branch_id": endpoint.branch_id,
                 "neon.endpoint_id": endpoint.id,
             },
-            trusted_extensions=self._extensions if self._trusts_extensions else None,
+            trusted_extensions=self._extensions if installation.major in self._trusting else None,
         )
         for attempt in range(1, _ATTEMPTS):
             try:
@@ -97,19 +107,26 @@ class Launcher:
     async def launch_privately(self, data: Path, recovery: dict[str, str] | None = None) -> Compute:
         """A compute over a branch in the making, which no client can reach."""
         sockets = self._sockets / f"private-{secrets.token_hex(4)}"
-        compute = Compute(self.installation, data, sockets, data.parent / "compute.log")
-        write_authentication(self.installation, data)
+        installation = self._installation(data)
+        compute = Compute(installation, data, sockets, data.parent / "compute.log")
+        write_authentication(installation, data)
         write_settings(
-            self.installation,
+            installation,
             data,
             sockets=compute.sockets,
             sizes=sizing.settings(1, 1),
-            trusted_extensions=self._extensions if self._trusts_extensions else None,
+            trusted_extensions=self._extensions if installation.major in self._trusting else None,
             recovery=recovery,
         )
         await compute.start()
         _remove_marks(data)
         return compute
+
+    def _installation(self, data: Path) -> Installation:
+        try:
+            return self.installations.of(data)
+        except InstallationError as error:
+            raise ComputeError(str(error)) from None
 
 
 def _remove_marks(data: Path) -> None:

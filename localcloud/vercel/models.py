@@ -101,9 +101,17 @@ class Variable:
     git_branch: str | None = None
     custom_environments: list[str] = field(default_factory=list)
     comment: str | None = None
+    configuration_id: str | None = None
+    content_hint: dict[str, Any] | None = None
     id: str = field(default_factory=lambda: new_id(length=16))
     created_at: int = field(default_factory=now)
     updated_at: int = field(default_factory=now)
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether an integration owns it: a connected account, or a database of Vercel's Storage."""
+        hint = self.content_hint or {}
+        return self.configuration_id is not None or hint.get("type") == "integration-store-secret"
 
 
 @dataclass(slots=True)

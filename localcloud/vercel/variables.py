@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from localcloud.vercel.errors import ApiError, BadRequestError, NotFoundError
+from localcloud.vercel.errors import ApiError, BadRequestError, ForbiddenError, NotFoundError
 from localcloud.vercel.models import Project, Variable, VariableType, now
 from localcloud.vercel.store import Store
 
@@ -44,6 +44,8 @@ class Variables:
         """A new variable; with `upsert` the one with the same key, targets and branch is changed instead."""
         variable = Variable(project_id=project.id, key="", value="", type=VariableType.ENCRYPTED, target=[])
         _apply(variable, body)
+        # The real API takes these from the integration whose token makes the variable; here whoever makes it says so.
+        variable.configuration_id, variable.content_hint = body.get("configurationId"), body.get("contentHint")
         _check(variable)
         if upsert and (same := self._same(variable)):
             variable.id, variable.created_at = same.id, same.created_at
@@ -52,8 +54,14 @@ class Variables:
         return variable
 
     def update(self, project: Project, variable_id: str, body: dict[str, Any]) -> Variable:
-        """Change a variable. No deployment sees it before the next one is created."""
+        """Change a variable. No deployment sees it before the next one is created.
+
+        ForbiddenError for one that an integration owns; how the real API words that isn't published.
+        """
         variable = self.get(project, variable_id)
+        if variable.is_managed:
+            message = f"`{variable.key}` is managed by an integration: change it there"
+            raise ForbiddenError(message)
         was_sensitive = variable.type is VariableType.SENSITIVE
         _apply(variable, body)
         if was_sensitive and variable.type is not VariableType.SENSITIVE:

@@ -101,11 +101,6 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         ["environments:branches.a.from", "'b'", "a -> b -> a", "circle", "Break it"],
     ),
     (
-        "a branch of an unknown branch",
-        {"branches": {"prod-v1": FROM_DEV, "x": {"from": {"branch": "nowhere"}}}},
-        ["environments:branches.x.from", "'nowhere'", "no such branch", "prod-v1"],
-    ),
-    (
         "a production branch from nowhere",
         {"branches": {"prod-v1": {}}},
         ["environments:branches.prod-v1.from", "cloned from", "Add from: {stack: dev, branch: dev}"],

@@ -143,7 +143,8 @@ def test_a_seal_that_was_lost_is_set_anew(world: World) -> None:
 def test_a_served_branch_that_was_deleted_is_never_made_again_and_production_goes_on_from_the_one_before(
     world: World,
 ) -> None:
-    world.edit("prod", branches=world.setting("prod", "branches") | {"spare": FROM_DEV})
+    with_spare = world.setting("prod", "branches") | {"spare": FROM_DEV}
+    world.edit("prod", branches=with_spare, accept={"branch": "prod-v1", "rows": "any"})
     world.promote("prod-v2")
     domain, rows = world.outputs("prod")["domain"], world.orders("prod", "prod-v1")
     in_neon(world, "DELETE", f"/branches/{branches(world)['prod-v2']}")  # no refresh has seen it yet

@@ -69,6 +69,17 @@ def test_an_edited_source_of_a_branch_that_is_there_is_refused(world: World) -> 
     world.preview("prod", "--expect-no-changes")
 
 
+def test_a_project_that_is_edited_while_branches_lie_in_it_is_refused(world: World) -> None:
+    projects = world.outputs("prod")["projects"]
+    world.edit("prod", project={"neon": "another-frost-12345678", "vercel": projects["vercel"]})
+    with pytest.raises(CommandError) as refused:
+        world.preview("prod")
+    assert f"lies in Neon project {projects['neon']} and can't be moved to another-frost-12345678" in flat(refused)
+    world.edit("prod", project=projects)
+    world.preview("prod", "--expect-no-changes")
+    world.edit("prod", project=None)
+
+
 def test_the_app_connects_with_a_role_of_its_own_that_can_neither_change_the_schema_nor_be_devs(world: World) -> None:
     roles = {row[0]: row[1] for row in world.sql("prod", "prod-v1", "SELECT rolname, rolcanlogin FROM pg_roles")}
     assert roles["app_prod_1"] is True

@@ -107,9 +107,9 @@ def test_recovery_refuses_while_the_engine_is_alive(world: World) -> None:
     assert engine.returncode == 0
 
 
-def kill_at(world: World, step: str, *, everything: bool, after: float = 0.05) -> None:
+def kill_at(world: World, step: str, *, everything: bool, after: float = 0.05, stack: str = "prod") -> None:
     """Start a promotion and kill it `after` seconds of `step`."""
-    engine = start(world)
+    engine = start(world, stack)
     wait_for(engine, step)
     time.sleep(after)
     plugins = psutil.Process(engine.pid).children(recursive=True)
@@ -127,9 +127,9 @@ def end(processes: list[psutil.Process]) -> None:
             process.kill()
 
 
-def start(world: World) -> subprocess.Popen[str]:
+def start(world: World, stack: str = "prod") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        ["pulumi", "up", "-s", "prod", "--yes", "--skip-preview", "--non-interactive", "--color=never"],
+        ["pulumi", "up", "-s", stack, "--yes", "--skip-preview", "--non-interactive", "--color=never"],
         cwd=world.folder,
         env=world.environment,
         stdout=subprocess.PIPE,

@@ -18,6 +18,7 @@ FILES = sorted((ROOT / ".github").rglob("*.yml"))
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ALLOWED = {"contents": "read", "pull-requests": "write", "issues": "write"}
 SECRET = re.compile(r"\$\{\{[^}]*\bsecrets\b")
+COMMAND = re.compile(r"pulumi (preview|up|destroy|stack select|stack rm) ")
 MARK = "<!-- environments-review:prod -->"
 
 
@@ -38,8 +39,8 @@ def steps(path: Path) -> list[dict[str, Any]]:
     return [step for part in parts for step in part["steps"]]
 
 
-def test_the_three_workflows_are_there() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["drift", "promote", "review"]
+def test_the_workflows_are_there() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["drift", "preview", "promote", "review"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -57,12 +58,37 @@ def test_one_action_has_one_pin() -> None:
     assert len(pins) == len({pin.split("@")[0] for pin in pins}) == 3
 
 
-def test_only_expected_events_start_a_workflow_and_never_pull_request_target() -> None:
+def test_only_expected_events_start_a_workflow() -> None:
     events = {path.stem: parsed(path)["on"] for path in WORKFLOWS}
     assert events["review"] == "pull_request"
     assert events["promote"] == {"push": {"branches": ["main"]}}
     assert set(events["drift"]) == {"schedule", "workflow_dispatch"}
-    assert not any("pull_request_target" in path.read_text() or "workflow_run" in path.read_text() for path in FILES)
+    types = ["opened", "reopened", "synchronize", "closed"]
+    assert events["preview"] == {"pull_request_target": {"types": types, "branches": ["main"]}}
+    assert not any("workflow_run" in path.read_text() for path in FILES)
+
+
+def test_what_runs_with_keys_for_each_pull_request_is_mains_code_and_nothing_of_the_pull_requests() -> None:
+    assert [path.stem for path in WORKFLOWS if "pull_request_target" in parsed(path)["on"]] == ["preview"]
+    text = (ROOT / ".github/workflows/preview.yml").read_text()
+    taken = {"number", "head.ref", "head.repo.full_name"}
+    assert set(re.findall(r"github\.event\.pull_request\.([\w.]+)", text)) == taken, "no sha, no title, no body"
+    assert not re.search(r"github\.(head_ref|sha|ref)\b|refs/pull|\bgit (fetch|pull|checkout)|gh pr", text)
+    for step in steps(ROOT / ".github/workflows/preview.yml"):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert set(step["with"]) == {"persist-credentials"}, "without a ref it is main that is checked out"
+        elif "uses" in step:
+            assert step["uses"] == "./.github/actions/engine"
+
+
+def test_a_preview_environment_is_one_of_this_repository_and_runs_one_at_a_time() -> None:
+    preview = parsed(ROOT / ".github/workflows/preview.yml")
+    assert preview["concurrency"]["cancel-in-progress"] == "false"
+    assert preview["concurrency"]["group"] == "preview-${{ github.event.pull_request.number }}"
+    own = "github.event.pull_request.head.repo.full_name == github.repository"
+    for name, sign in (("up", "!="), ("down", "==")):
+        assert preview["jobs"][name]["if"] == f"github.event.action {sign} 'closed' && {own}"
+        assert preview["jobs"][name]["environment"] == "pull-request"
 
 
 def test_no_workflow_has_a_permission_and_each_job_has_the_least() -> None:
@@ -88,12 +114,14 @@ def test_a_secret_is_given_to_one_step_of_a_job_with_an_environment() -> None:
         "promote.dev": "development",
         "promote.prod": "production",
         "drift.look": "production-drift",
+        "preview.up": "pull-request",
+        "preview.down": "pull-request",
     }
     for name, job in holding.items():
         assert not SECRET.search(json.dumps({key: each for key, each in job.items() if key != "steps"})), name
         given = [step for step in job["steps"] if SECRET.search(json.dumps(step))]
         assert len(given) == 1, name
-        assert re.match(r"pulumi (preview|up) ", given[0]["run"]), name
+        assert all(COMMAND.match(line) for line in given[0]["run"].splitlines()), name
         assert not SECRET.search(json.dumps({key: each for key, each in given[0].items() if key != "env"})), name
     for path in WORKFLOWS:
         assert not SECRET.search(json.dumps({key: each for key, each in parsed(path).items() if key != "jobs"}))

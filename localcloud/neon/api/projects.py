@@ -47,7 +47,9 @@ async def create_project(control: ControlPlane, request: Request) -> Answer:
     data = control.fleet.data(branch)
     data.parent.mkdir(mode=0o700)
     try:
-        branch.logical_size = await control.template.copy_to(data)
+        template = await control.launcher.template(project.pg_version)
+        branch.base = template.name
+        branch.logical_size = await template.copy_to(data)
         compute = await control.fleet.bring_up(endpoint)
         async with catalog.connect(compute.sockets) as connection:
             await catalog.christen(connection, role.name, body.branch.database_name, role.password or "")
@@ -138,9 +140,11 @@ def _planned(control: ControlPlane, body: NewProject) -> tuple[Project, Branch, 
     require_name("branch", body.branch.name)
     owner = body.branch.role_name or f"{body.branch.database_name}_owner"
     require_sql_name("role", owner, catalog.RESERVED_ROLES)
-    version = control.installation.major
-    if body.pg_version not in (None, version):
-        raise ApiError(f"pg_version is {body.pg_version}: the local cloud has Postgres {version}, leave it out")
+    installations = control.launcher.installations
+    version = body.pg_version or installations.default.major
+    if version not in installations.by_major:
+        known = ", ".join(map(str, installations.by_major))
+        raise ApiError(f"pg_version is {version}: the local cloud has Postgres {known}, choose one or leave it out")
     project = Project(
         id=project_id,
         name=name,
@@ -158,7 +162,6 @@ def _planned(control: ControlPlane, body: NewProject) -> tuple[Project, Branch, 
         name=body.branch.name,
         is_default=True,
         timeline=FIRST_TIMELINE,
-        base=control.template.name,
     )
     defaults = project.default_endpoint_settings
     endpoint = Endpoint(

@@ -21,7 +21,7 @@ async def get_schema(control: ControlPlane, request: Request) -> Answer:
     if control.store.one(Database, branch_id=branch.id, name=name) is None:
         raise NotFoundError(f"database {name} not found")
     async with control.compute(branch) as (compute, _):
-        return ok(sql=await dump(control.installation, compute.sockets, name))
+        return ok(sql=await dump(control.installation(branch.project_id), compute.sockets, name))
 
 
 ROUTES: Routes = (("GET", "/projects/{project_id}/branches/{branch_id}/schema", get_schema),)

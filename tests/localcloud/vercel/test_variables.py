@@ -144,3 +144,19 @@ async def test_a_deployment_sees_nothing_of_the_one_who_hosts_it(client: Any, mo
     seen = await client.seen_by(deployment["url"])
     assert "of-the-host" not in seen.values()
     assert {name for name in seen if not name.startswith("VERCEL")} <= {"PATH", "HOME", "LANG", "NODE_ENV"}
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [{"configurationId": "icfg_1"}, {"contentHint": {"type": "integration-store-secret", "storeId": "store_1"}}],
+)
+async def test_a_variable_of_an_integration_says_so_and_is_changed_by_nobody_else(
+    client: Any, owner: dict[str, Any]
+) -> None:
+    project = await client.project()
+    created = (await _create(client, project, **owner))["created"]
+    assert {key: created[key] for key in owner} == owner
+    path = f"/v9/projects/{project}/env/{created['id']}"
+    answer = await client.call("PATCH", path, {"value": "mine"}, status=403)
+    assert "managed by an integration" in answer["error"]["message"]
+    assert (await client.call("GET", path))["value"] == "value"
