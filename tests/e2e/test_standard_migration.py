@@ -124,8 +124,11 @@ def test_the_way_back_is_one_edit_and_counts_what_was_written_since(world: World
     said = refused(world)
     assert "restored is prod-v1 as it was before 0005_paid, and app/drizzle still holds 0005_paid" in said
     take_out(world, file)
-    assert "2 rows (order_items 1, orders 1) were written to prod-v1" in refused(world)
-    world.edit("prod", accept={"branch": "prod-v1", "rows": 2})
+    assert (
+        "3 rows (drizzle.__drizzle_migrations 1, order_items 1, orders 1) were written to prod-v1 since before"
+        in refused(world)
+    )
+    world.edit("prod", accept={"branch": "prod-v1", "rows": 3})
     before = world.serving()["rows"]["orders"]
     world.up("prod")
     assert world.serving()["branch"] == "restored"
@@ -151,8 +154,8 @@ def test_a_restore_point_can_be_adopted_and_served_when_neons_history_is_over(wo
     world.run(sys.executable, "-m", "adoption", "-s", "prod")
     assert "kept is restored as it was before 0005_paid" in refused(world)
     take_out(world, world.folder / "app" / "drizzle" / "0005_paid.sql")
-    assert "2 rows (order_items 1, orders 1) were written to restored" in refused(world)
-    world.edit("prod", accept={"branch": "restored", "rows": 2})
+    assert "3 rows (drizzle.__drizzle_migrations 1, order_items 1, orders 1) were written to restored" in refused(world)
+    world.edit("prod", accept={"branch": "restored", "rows": 3})
     world.up("prod")
     assert world.serving()["branch"] == "kept"
     assert world.sql("prod", "kept", columns("orders", "paid")) == [(0,)]
