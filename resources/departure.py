@@ -85,7 +85,7 @@ def rows_of(leaving: dict[str, Any], news: dict[str, Any], *, planned: bool = Fa
                     return count_rows(connection, fork, _COUNT_SECONDS)
                 since = max(fork or 0, point or 0)
                 count = own_rows(connection, leaving["branch"], leaving["roles"], leaving["baseline"], since)
-                return replace(count, since="before the migration") if point else count
+                return replace(count, since="the restore point was made") if point else count
     except (*UNREACHABLE, psycopg.OperationalError) as error:
         return RowCount((), f"its database could not be asked ({error})")
 

@@ -125,7 +125,7 @@ def test_the_way_back_is_one_edit_and_counts_what_was_written_since(world: World
     assert "restored is prod-v1 as it was before 0005_paid, and app/drizzle still holds 0005_paid" in said
     take_out(world, file)
     assert (
-        "3 rows (drizzle.__drizzle_migrations 1, order_items 1, orders 1) were written to prod-v1 since before"
+        "3 rows (drizzle.__drizzle_migrations 1, order_items 1, orders 1) were written to prod-v1 since the restore"
         in refused(world)
     )
     world.edit("prod", accept={"branch": "prod-v1", "rows": 3})
