@@ -201,8 +201,14 @@ class Environment(pulumi.ComponentResource):
             pooled_url=login.pooled_url,
             direct_url=login.direct_url,
             fingerprint=login.fingerprint,
+            waiting=self.migration.pending if self._waits() else [],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[ready]),
         )
+
+    def _waits(self) -> bool:
+        """Tell whether migrations are rehearsed and not run."""
+        plan = self._topology.migration
+        return bool(plan and plan.settings["stop_after_rehearsal"])
 
     def _cutover(self, ready: Ready, deployment: Deployment | None) -> Cutover:
         topology, login = self._topology, self._served.login

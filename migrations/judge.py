@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from migrations.caution import cautions, opaque, rewrites
 from migrations.data_loss import losses
+from migrations.held_locks import held_locks
 from migrations.history import history_refusals
 from migrations.lint import Finding, Level, lint, reaches
 from migrations.model import Applied, Migration, Refusal, Tool
@@ -65,6 +66,7 @@ def judge(
     refusals += [each for every in parsed for each in every.refusals]
     for group in _transactions(parsed, tool):
         refusals += unrunnable(group, _whose(tool)) + early_enum_values(group, _whose(tool))
+        told += held_locks(group)
     allowed = set(options.allow_data_loss)
     for loss in losses(before, statements):
         tag = loss.statement.migration.tag

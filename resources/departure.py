@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from resources.continuity import EVERY_ROW, broken
@@ -54,7 +54,7 @@ class Allowance:
             )
         if count.total > allowed:
             return (
-                f"{count} were written to {branch} since it began and would be left behind on it; "
+                f"{count} were written to {branch} since {count.since} and would be left behind on it; "
                 f"{allowed:,} may be. The pointer was not moved. To leave them there: "
                 f'pulumi config set accept \'{{"branch": "{branch}", "rows": {count.total}}}\''
             )
@@ -84,7 +84,8 @@ def rows_of(leaving: dict[str, Any], news: dict[str, Any], *, planned: bool = Fa
                 if fork is not None and not news.get("copy"):
                     return count_rows(connection, fork, _COUNT_SECONDS)
                 since = max(fork or 0, point or 0)
-                return own_rows(connection, leaving["branch"], leaving["roles"], leaving["baseline"], since)
+                count = own_rows(connection, leaving["branch"], leaving["roles"], leaving["baseline"], since)
+                return replace(count, since="the restore point was made") if point else count
     except (*UNREACHABLE, psycopg.OperationalError) as error:
         return RowCount((), f"its database could not be asked ({error})")
 

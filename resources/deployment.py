@@ -6,7 +6,8 @@ database it uses never changes; this resource remembers what it built for which 
 
 - the pointer moves to a branch that was served before with the same credentials: that deployment, nothing is built;
 - the app or the credentials changed: a new build;
-- a branch without a deployment: a new build.
+- a branch without a deployment: a new build;
+- migrations wait for a review of their rehearsal: the app that they belong to waits with them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
 
 from resources.app_files import app_digest, app_files
 from resources.http import NotFoundError
@@ -31,6 +40,22 @@ class DeploymentProvider(ResourceProvider):
     """Builds, or finds what was built; never deletes a deployment, since each is a way back."""
 
     serialize_as_secret_always = False
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Keep the app as it is while migrations wait that it may need."""
+        if not _olds or news["waiting"] == []:
+            return CheckResult(news, [])
+        kept = {key: _olds[key] for key in ("path", "digest")}
+        if all(_olds.get(key) == news[key] for key in ("branch", "fingerprint")) or not isinstance(
+            news["waiting"], list
+        ):
+            return CheckResult(news | kept, [])
+        reason = (
+            f"{', '.join(news['waiting'])} wait for their review (stop_after_rehearsal), and the app that comes with "
+            "them can't be deployed for another branch or another login before they ran: let them run first, or take "
+            "them out of the folder"
+        )
+        return CheckResult(news, [CheckFailure("", reason)])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Build the first deployment; a create that was cut short is found by its marks and taken over."""
@@ -63,11 +88,13 @@ class Deployment(Resource, module="environments", name="Deployment"):
         pooled_url: pulumi.Input[str],
         direct_url: pulumi.Input[str],
         fingerprint: pulumi.Input[str],
+        waiting: pulumi.Input[list[str]],
         opts: pulumi.ResourceOptions,
     ) -> None:
         """Deploy the app at `path` with the URLs of `branch`; `fingerprint` tells when the credentials change.
 
-        `neon` is the Neon project of the branch; the deployment bears both ids as its marks.
+        `neon` is the Neon project of the branch; the deployment bears both ids as its marks. `waiting` are migrations
+        that were rehearsed and not run yet.
 
         With an empty `path` and `digest` what is production already is deployed anew, as a git-connected project needs.
         """
@@ -80,6 +107,7 @@ class Deployment(Resource, module="environments", name="Deployment"):
             "pooled_url": pooled_url,
             "direct_url": direct_url,
             "fingerprint": fingerprint,
+            "waiting": waiting,
             "deployment": None,
             "url": None,
             "built": None,

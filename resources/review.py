@@ -142,7 +142,7 @@ def _compute(olds: dict[str, Any], news: dict[str, Any]) -> str:
 def _behind(olds: dict[str, Any], news: dict[str, Any], count: RowCount) -> str:
     was, now, guard = olds["served_name"], news["served_name"], news["guard"]
     copied = news["source"] == was
-    since = f"{now} was cloned from it" if copied else "it began"
+    since = f"{now} was cloned from it" if copied and not news["lsn"] else count.since
     if not count.total and not count.missing:
         return f"nothing: no row was written to {was} since {since}"
     if not count.total:

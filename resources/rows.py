@@ -55,10 +55,14 @@ class TableRows:
 
 @dataclass(frozen=True)
 class RowCount:
-    """Rows written since a baseline, per table; `missing` says why the count isn't whole, empty if it is."""
+    """Rows written since a baseline, per table; `missing` says why the count isn't whole, empty if it is.
+
+    `since` says in words when that was.
+    """
 
     tables: tuple[TableRows, ...]
     missing: str = ""
+    since: str = "it began"
 
     @property
     def total(self) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
 
 from localcloud.program import CommandError
+from tests.e2e.by_hand import in_neon
 from tests.e2e.conftest import World
 from tests.e2e.migrating import LIVE, STANDARD, add_migration, columns, flat, install_packages, take_out
 
@@ -75,12 +77,14 @@ def test_a_migration_that_loses_data_is_refused_until_the_edit_names_it(world: W
 
 
 def test_a_migration_that_fails_on_productions_rows_fails_in_the_rehearsal_and_changes_nothing(world: World) -> None:
-    file = add_migration(world, "0004_noted", 'UPDATE "orders" SET "note" = (1 / (id - id))::text;')
+    doubled = 'INSERT INTO "customers" ("email", "name") SELECT "email", "name" FROM "customers";'
+    file = add_migration(world, "0004_doubled", doubled)
     with pytest.raises(CommandError) as failed:
         world.up("prod")
     said = flat(failed.value)
     assert "the rehearsal on a copy of prod-v1 failed, prod-v1 itself is untouched" in said
-    assert "0004_noted.sql, statement 1: division by zero (SQLSTATE 22012)" in said
+    assert "0004_doubled.sql, statement 1: duplicate key value violates unique constraint" in said
+    assert "(SQLSTATE 23505)" in said
     assert world.serving()["ok"]
     take_out(world, file)
     world.up("prod", "--expect-no-changes")
@@ -89,11 +93,13 @@ def test_a_migration_that_fails_on_productions_rows_fails_in_the_rehearsal_and_c
 def test_a_review_sees_the_measured_locks_and_the_next_edit_runs_what_was_rehearsed(world: World) -> None:
     add_migration(world, "0004_rated", 'ALTER TABLE "orders" ADD COLUMN "rating" integer;')
     world.edit("prod", strategy=STANDARD | {"stop_after_rehearsal": True})
+    deployment = world.serving_deployment()
     said = flat(world.up("prod"))
     assert "rehearsed on a copy in" in said
     assert "orders: reads and writes wait (AccessExclusiveLock)" in said
     assert "rehearsed and not run, since stop_after_rehearsal is set; pending: 0004_rated" in said
     assert world.sql("prod", "prod-v1", columns("orders", "rating")) == [(0,)]
+    assert world.serving_deployment() == deployment, "an app that may need the column waits with its migration"
     receipt = migration(world)["receipt"]
     world.up("prod", "--expect-no-changes")
 
@@ -103,6 +109,7 @@ def test_a_review_sees_the_measured_locks_and_the_next_edit_runs_what_was_rehear
     assert "rehearsed on a copy in" not in said, "an unchanged receipt isn't rehearsed twice"
     assert "0004_rated applied in" in said
     assert migration(world)["receipt"] == receipt
+    assert world.serving_deployment() != deployment
     assert world.sql("prod", "prod-v1", columns("orders", "rating")) == [(1,)]
 
 
@@ -117,8 +124,11 @@ def test_the_way_back_is_one_edit_and_counts_what_was_written_since(world: World
     said = refused(world)
     assert "restored is prod-v1 as it was before 0005_paid, and app/drizzle still holds 0005_paid" in said
     take_out(world, file)
-    assert "2 rows (order_items 1, orders 1) were written to prod-v1" in refused(world)
-    world.edit("prod", accept={"branch": "prod-v1", "rows": 2})
+    assert (
+        "3 rows (drizzle.__drizzle_migrations 1, order_items 1, orders 1) were written to prod-v1 since the restore"
+        in refused(world)
+    )
+    world.edit("prod", accept={"branch": "prod-v1", "rows": 3})
     before = world.serving()["rows"]["orders"]
     world.up("prod")
     assert world.serving()["branch"] == "restored"
@@ -134,6 +144,24 @@ def test_what_was_taken_back_comes_again_like_any_other(world: World) -> None:
     world.up("prod")
     assert world.sql("prod", "restored", "SELECT bool_and(paid) FROM orders") == [(True,)]
     assert "restored-restored" in world.outputs("prod")["way_back"]
+
+
+def test_a_restore_point_can_be_adopted_and_served_when_neons_history_is_over(world: World) -> None:
+    point = migration(world)["restore_point"]
+    assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED
+    adopted = world.setting("prod", "branches") | {"kept": {"adopt": True, "name": point["name"]}}
+    world.edit("prod", branches=adopted, serve="kept")
+    world.run(sys.executable, "-m", "adoption", "-s", "prod")
+    assert "kept is restored as it was before 0005_paid" in refused(world)
+    take_out(world, world.folder / "app" / "drizzle" / "0005_paid.sql")
+    assert "3 rows (drizzle.__drizzle_migrations 1, order_items 1, orders 1) were written to restored" in refused(world)
+    world.edit("prod", accept={"branch": "restored", "rows": 3})
+    world.up("prod")
+    assert world.serving()["branch"] == "kept"
+    assert world.sql("prod", "kept", columns("orders", "paid")) == [(0,)]
+    assert in_neon(world, "GET", f"/branches/{point['id']}")["branch"]["expires_at"] is None, "it lives on"
+    assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED
+    world.up("prod", "--expect-no-changes")
 
 
 def migration(world: World) -> dict[str, Any]:

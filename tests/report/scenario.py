@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.e2e.conftest import AS_PRODUCTION, DEVS, FROM_DEV, World
+from tests.e2e.migrating import STANDARD, add_migration, take_out
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,22 @@ def _rollback(world: World) -> Iterator[Recorded]:
     handler = world.folder / "app" / "api" / "index.js"
     handler.write_text(handler.read_text() + "\n// another look\n")
     yield record(world, "redeploy")
+    yield from _migration(world)
+
+
+def _migration(world: World) -> Iterator[Recorded]:
+    """Leave files and settings as they were."""
+    strategy = world.setting("prod", "strategy")
+    world.edit("prod", strategy=STANDARD)
+    file = add_migration(world, "0002_reference", 'ALTER TABLE "orders" ADD COLUMN "reference" text;\n')
+    yield record(world, "migration")
+    take_out(world, file)
+    file = add_migration(world, "0002_contract", 'ALTER TABLE "orders" DROP COLUMN "status";\n')
+    yield record(world, "refused-migration")
+    world.edit("prod", strategy=STANDARD | {"allow_data_loss": ["0002_contract"]})
+    yield record(world, "migration-accepted")
+    take_out(world, file)
+    world.edit("prod", strategy=strategy)
 
 
 def record(world: World, case: str, *, stack: str = "prod", env: dict[str, str] | None = None) -> Recorded:

@@ -62,6 +62,20 @@ SAID = {
     "refused-settings": ["`prod`: refused", "min\\_cu 3 is above max\\_cu 2. Raise max\\_cu or lower min\\_cu"],
     "refused-drop": ["`prod`: refused", "cannot be deleted", "> [!WARNING]\n> 1 resource would be deleted"],
     "redeploy": ["`prod`: production stays on prod-v2; its app is deployed anew", "put the app back as it was"],
+    "migration": [
+        "`prod`: production stays on prod-v2; its app is deployed anew",
+        "<summary>1 migration with the SQL</summary>",
+        '```sql\nALTER TABLE "orders" ADD COLUMN "reference" text;\n```',
+    ],
+    "refused-migration": [
+        "`prod`: refused, nothing was changed; production stays on `prod-v2`",
+        "takes away the column status of orders. If that is meant, name it in the stack file",
+        "allow\\_data\\_loss: \\[0002\\_contract\\]",
+    ],
+    "migration-accepted": [
+        'DROP COLUMN "status";\n```',
+        "takes away the column status of orders (allowed in the stack",
+    ],
     "crashed": ["`prod`: the preview failed", "the program failed with ValueError"],
 }
 
