@@ -23,7 +23,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from resources.deferred import migrating
+from resources.clients.deferred import migrating
 
 _JUDGED = ("project", "branch", "database", "folder", "digest", "settings")
 _RUN_ANEW = ("branch", "database", "folder", "digest")
