@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["httpx", "migrating", "pglast", "psycopg", "sql"]
+__all__ = ["Deferred", "httpx", "pglast", "psycopg", "sql"]
 
 
-class _Deferred:
+class Deferred:
     """A module that is imported when something of it is first asked for."""
 
     def __init__(self, name: str) -> None:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
 
-    from resources import migrating
 else:
-    httpx, pglast = _Deferred("httpx"), _Deferred("pglast")
-    migrating = _Deferred("resources.migrating")
-    psycopg, sql = _Deferred("psycopg"), _Deferred("psycopg.sql")
+    httpx, pglast = Deferred("httpx"), Deferred("pglast")
+    psycopg, sql = Deferred("psycopg"), Deferred("psycopg.sql")
