@@ -11,9 +11,9 @@ from adoption.there import InTheWayError, already_there, creates
 from components.credentials import CredentialsError, require_credentials
 from recovery import engine
 from recovery.pending import pending_creates
-from resources.http import ApiError, ApiUnreachableError
-from resources.neon_api import Neon
-from resources.vercel_api import Vercel
+from resources.clients.http import ApiError, ApiUnreachableError
+from resources.clients.neon_api import Neon
+from resources.clients.vercel_api import Vercel
 
 
 class UnfinishedError(Exception):

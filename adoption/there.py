@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from resources.vercel_api import overlapping, targets_of
+from resources.clients.vercel_api import overlapping, targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from resources.neon_api import Neon
-    from resources.vercel_api import Vercel
+    from resources.clients.neon_api import Neon
+    from resources.clients.vercel_api import Vercel
 
 BRANCH = "neon:index/branch:Branch"
 ENDPOINT = "neon:index/endpoint:Endpoint"

@@ -22,7 +22,7 @@ import httpx
 import psycopg
 
 from localcloud.program import Program
-from resources.warm import Relation, Warmth, hot_relations, warm
+from resources.database.warm import Relation, Warmth, hot_relations, warm
 
 ROWS = 1_500_000
 QUERIES = 1000

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import pulumi
 
-from resources.adopting import adopting
-from resources.http import ApiError, ApiUnreachableError
-from resources.vercel_api import Vercel, overlapping, targets_of
+from resources.branch.adopting import adopting
+from resources.clients.http import ApiError, ApiUnreachableError
+from resources.clients.vercel_api import Vercel, overlapping, targets_of
 
 
 class AlreadyThereError(Exception):

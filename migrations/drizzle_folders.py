@@ -19,7 +19,7 @@ from migrations.drizzle_table import TABLE, rows
 from migrations.files import drizzle_migration, read_text
 from migrations.matching import explained
 from migrations.model import Applied, Migration, Refusal, refuse_broken
-from resources.postgres import Connection
+from resources.clients.postgres import Connection
 
 FILE = "migration.sql"
 _FOLDER = re.compile(r"(\d{14})(?:_.*)?")

@@ -16,7 +16,7 @@ from typing import Any
 from migrations.drizzle_table import TABLE, rows
 from migrations.files import drizzle_migration, read_text
 from migrations.model import Applied, BrokenMigrationsError, Migration, Refusal, refuse_broken
-from resources.postgres import Connection
+from resources.clients.postgres import Connection
 
 JOURNAL = Path("meta") / "_journal.json"
 _FIELDS = {"idx": int, "when": int, "tag": str}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from migrations.model import BrokenMigrationsError
-from resources.deferred import sql
-from resources.postgres import Connection
+from resources.clients.deferred import sql
+from resources.clients.postgres import Connection
 
 TABLE = "drizzle.__drizzle_migrations"
 """Where drizzle keeps it unless `migrations: {schema, table}` of the drizzle config says otherwise."""

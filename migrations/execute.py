@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from migrations.model import Migration
 from migrations.outcome import MigrationFailedError, StatementTime, told_by
-from resources.deferred import psycopg
-from resources.postgres import Connection
+from resources.clients.deferred import psycopg
+from resources.clients.postgres import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from resources.deferred import psycopg
-from resources.postgres import Connection, connected
+from resources.clients.deferred import psycopg
+from resources.clients.postgres import Connection, connected
 
 KEY = 0x656E7669726F6E6D
 """`environm` in ASCII: one lock per database, whoever takes it."""

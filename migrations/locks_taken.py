@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from resources.app_role import user_schemas
-from resources.postgres import Connection
+from resources.clients.postgres import Connection
+from resources.database.app_role import user_schemas
 
 _MODES = (
     "AccessShareLock",

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from migrations.column_types import table_of
 from migrations.model import Refusal
 from migrations.sql import Statement
-from resources.postgres import Connection
+from resources.clients.postgres import Connection
 
 _TABLES = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

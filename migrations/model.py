@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from resources.postgres import Connection
+from resources.clients.postgres import Connection
 
 
 @dataclass(frozen=True)

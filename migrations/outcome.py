@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from migrations.sql import without_passwords
-from resources.deferred import psycopg
+from resources.clients.deferred import psycopg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from migrations.files import BREAKPOINT, read_text, sha256
 from migrations.matching import explained
 from migrations.model import Applied, BrokenMigrationsError, Migration, Refusal, refuse_broken
 from migrations.sql import split
-from resources.postgres import Connection
+from resources.clients.postgres import Connection
 
 TABLE_SQL = """\
 CREATE SCHEMA IF NOT EXISTS environments;

@@ -18,8 +18,8 @@ from migrations.locks_taken import HeldLock, LockWatch
 from migrations.outcome import StatementTime
 from migrations.table_sizes import count_tables
 from migrations.throwaway import throwaway
-from resources.neon_api import Address, Neon
-from resources.postgres import connected
+from resources.clients.neon_api import Address, Neon
+from resources.clients.postgres import connected
 
 if TYPE_CHECKING:
     from migrations.run import Pending

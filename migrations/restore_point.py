@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from migrations.throwaway import in_
-from resources.http import ApiError
-from resources.neon_api import Address, Neon
-from resources.postgres import Connection
+from resources.clients.http import ApiError
+from resources.clients.neon_api import Address, Neon
+from resources.clients.postgres import Connection
 
 _LONGEST_TAG = 80
 _TRIES = 20

@@ -15,7 +15,7 @@ from migrations.model import Applied, Migration, Tool
 from migrations.outcome import MigrationFailedError, Run, StatementTime, not_applied, unreachable
 from migrations.run_drizzle import kit_run, record_folder, record_journal
 from migrations.run_plain_sql import own_run, record_plain
-from resources.postgres import NotReadyError, connected
+from resources.clients.postgres import NotReadyError, connected
 
 Runner = Callable[["Pending", Limits], tuple[StatementTime, ...]]
 """Runs what is pending; raises MigrationFailedError."""

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from migrations.limits import APPLICATION, Limits
 from migrations.model import Migration
 from migrations.outcome import MigrationFailedError, StatementTime, find_statement
-from resources.deferred import psycopg, sql
-from resources.postgres import Connection, NotReadyError, connected
+from resources.clients.deferred import psycopg, sql
+from resources.clients.postgres import Connection, NotReadyError, connected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

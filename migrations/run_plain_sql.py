@@ -10,7 +10,7 @@ from migrations.limits import Limits
 from migrations.model import Migration
 from migrations.outcome import StatementTime, unreachable
 from migrations.plain_sql import TABLE_SQL
-from resources.postgres import Connection, NotReadyError, connected
+from resources.clients.postgres import Connection, NotReadyError, connected
 
 if TYPE_CHECKING:
     from migrations.run import Pending

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrations.model import Migration, Refusal
-from resources.deferred import pglast
+from resources.clients.deferred import pglast
 
 Node = Mapping[str, Any]
 _EXECUTED = ("PLpgSQL_stmt_execsql", "PLpgSQL_stmt_perform", "PLpgSQL_stmt_return_query", "PLpgSQL_stmt_fors")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from resources.app_role import user_schemas
-from resources.deferred import psycopg, sql
-from resources.postgres import Connection
+from resources.clients.deferred import psycopg, sql
+from resources.clients.postgres import Connection
+from resources.database.app_role import user_schemas
 
 _SECONDS = 20.0
 

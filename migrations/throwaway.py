@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from resources.neon_api import Address, Neon
+from resources.clients.neon_api import Address, Neon
 
 _LIFE = timedelta(hours=1)
 _SUSPEND_SECONDS = 300

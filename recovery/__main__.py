@@ -9,9 +9,9 @@ import sys
 from components.credentials import CredentialsError, require_credentials
 from recovery import engine
 from recovery.pending import AmbiguousError, begun_at, made, pending_creates
-from resources.http import ApiError, ApiUnreachableError
-from resources.neon_api import Neon
-from resources.vercel_api import Vercel
+from resources.clients.http import ApiError, ApiUnreachableError
+from resources.clients.neon_api import Neon
+from resources.clients.vercel_api import Vercel
 
 
 def recover(stack: str, *, unlock: bool) -> None:

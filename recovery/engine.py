@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from resources.adopting import ADOPTING
+from resources.branch.adopting import ADOPTING
 
 _CLOCK_TICK = 2.0
 """Seconds: the time of boot, from which a process' start is counted, is told in whole ones."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from resources.http import NotFoundError
-from resources.vercel_api import overlapping
+from resources.clients.http import NotFoundError
+from resources.clients.vercel_api import overlapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from resources.neon_api import Neon
-    from resources.vercel_api import Vercel
+    from resources.clients.neon_api import Neon
+    from resources.clients.vercel_api import Vercel
 
 
 _CLOCK_SKEW = timedelta(minutes=1)

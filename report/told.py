@@ -1,6 +1,6 @@
 """What the program said, told apart: the review, refusals, warnings, and a crash of which only the name is shown.
 
-The review is one block of `resources.review`: a title, then lines of a label in ten columns and its text.
+The review is one block of `resources.pointer.review`: a title, then lines of a label in ten columns and its text.
 """
 
 from __future__ import annotations

@@ -24,16 +24,16 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from resources import app_role
-from resources.continuity import EVERY_ROW, lost
-from resources.deferred import psycopg
-from resources.departure import UNREACHABLE
-from resources.fence import is_fenced, raise_fence
-from resources.http import NotFoundError
-from resources.mark import Mark, read_claims, read_mark, write_mark
-from resources.neon_api import Address, Neon
-from resources.postgres import Connection, connected, fingerprint, with_login
-from resources.rotation import close_login, may_log_in
+from resources.clients.deferred import psycopg
+from resources.clients.http import NotFoundError
+from resources.clients.neon_api import Address, Neon
+from resources.clients.postgres import Connection, connected, fingerprint, with_login
+from resources.database import app_role
+from resources.database.continuity import EVERY_ROW, lost
+from resources.database.fence import is_fenced, raise_fence
+from resources.database.mark import Mark, read_claims, read_mark, write_mark
+from resources.database.rotation import close_login, may_log_in
+from resources.pointer.departure import UNREACHABLE
 
 _INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation", "keep", "fate")
 _PASSWORD_BYTES = 32

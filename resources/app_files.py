@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from resources.vercel_api import File
+from resources.clients.vercel_api import File
 
 _LEFT_OUT = frozenset({"node_modules", ".git", ".vercel", ".next", ".DS_Store", "__pycache__"})
 _DEVELOPERS_OWN = ".env"

@@ -1,6 +1,6 @@
 """Cutover: the pointer. Its state says which branch serves, and with what each branch that ever served did so.
 
-What a move costs is counted and refused here, before anything happens; the move itself is in resources/move.py.
+What a move costs is counted and refused here, before anything happens; the move itself is in resources/pointer/move.py.
 """
 
 from __future__ import annotations
@@ -20,20 +20,28 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from resources.adopting import adopting
-from resources.continuity import EVERY_ROW, broken
-from resources.departure import UNREACHABLE, Allowance, address, copies_again, move_refusal, rows_of, swap_refusal
+from resources.branch.adopting import adopting
+from resources.clients.neon_api import Neon
+from resources.clients.postgres import NotReadyError, connected
+from resources.clients.vercel_api import Vercel, visit
+from resources.database.continuity import EVERY_ROW, broken
+from resources.database.fence import is_fenced
+from resources.database.mark import read_mark
 from resources.deployment import last_served
-from resources.fence import is_fenced
-from resources.mark import read_mark
-from resources.move import cut_over, fence_later, served_by
-from resources.neon_api import Neon
-from resources.postgres import NotReadyError, connected
-from resources.review import first_review, handover_review, is_known, move_review, same_branch_review
-from resources.takeover import serving_now, takeover_refusal
-from resources.vercel_api import Vercel, visit
+from resources.pointer.departure import (
+    UNREACHABLE,
+    Allowance,
+    address,
+    copies_again,
+    move_refusal,
+    rows_of,
+    swap_refusal,
+)
+from resources.pointer.move import cut_over, fence_later, served_by
+from resources.pointer.review import first_review, handover_review, is_known, move_review, same_branch_review
+from resources.pointer.takeover import serving_now, takeover_refusal
 
-_POINTER = ("branch", "served_name", "fingerprint", "deployment", "baseline")
+_POINTER = ("branch", "served_name", "claim", "fingerprint", "deployment", "baseline")
 _OUTPUTS = ("served", "domain", "history", "unfinished")
 
 

@@ -27,10 +27,10 @@ from pulumi.dynamic import (
 )
 
 from resources.app_files import app_digest, app_files
-from resources.http import NotFoundError
-from resources.mark import read_mark
-from resources.postgres import connected, user_of
-from resources.vercel_api import DeploymentFailedError, Vercel
+from resources.clients.http import NotFoundError
+from resources.clients.postgres import connected, user_of
+from resources.clients.vercel_api import DeploymentFailedError, Vercel
+from resources.database.mark import read_mark
 
 _KEPT = 50
 """Deployments remembered; the oldest are forgotten here, not deleted at Vercel."""

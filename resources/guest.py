@@ -23,10 +23,10 @@ from pulumi.dynamic import (
 )
 
 from resources.access import AccessProvider
-from resources.departure import no_swap
-from resources.http import NotFoundError
-from resources.mark import Claim
-from resources.neon_api import Neon, OperationFailedError
+from resources.clients.http import NotFoundError
+from resources.clients.neon_api import Neon, OperationFailedError
+from resources.database.mark import Claim
+from resources.pointer.departure import no_swap
 
 _INPUTS = ("branch", "database", "owner", "role", "generation")
 _LOGIN = ("endpoint", "pooled_url", "direct_url", "fingerprint", "baseline")

@@ -24,10 +24,10 @@ from migrations.throwaway import delete_leftovers
 from migrations.told import told
 from migrations.tools import tool_for
 from resources.app_files import app_digest
-from resources.departure import UNREACHABLE
-from resources.neon_api import Address, Neon
-from resources.postgres import connected
-from resources.review import is_known
+from resources.clients.neon_api import Address, Neon
+from resources.clients.postgres import connected
+from resources.pointer.departure import UNREACHABLE
+from resources.pointer.review import is_known
 
 if TYPE_CHECKING:
     from migrations.lock import Lock

@@ -9,7 +9,7 @@ The restore point is made after the rehearsal, so that it holds the rows that we
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.dynamic import (
@@ -23,7 +23,12 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from resources.deferred import migrating
+from resources.clients.deferred import Deferred
+
+if TYPE_CHECKING:
+    from resources import migrating
+else:
+    migrating = Deferred("resources.migrating")
 
 _JUDGED = ("project", "branch", "database", "folder", "digest", "settings")
 _RUN_ANEW = ("branch", "database", "folder", "digest")

@@ -24,12 +24,12 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from resources.app_role import baseline
-from resources.gone import gone_refusal, looked, newest_operation
-from resources.lending import lending_refusal
-from resources.neon_api import Address, Neon
-from resources.postgres import connected
-from resources.review import is_known
+from resources.branch.gone import gone_refusal, looked, newest_operation
+from resources.branch.lending import lending_refusal
+from resources.clients.neon_api import Address, Neon
+from resources.clients.postgres import connected
+from resources.database.app_role import baseline
+from resources.pointer.review import is_known
 
 _KINDS = {"temporary": " that expires", "empty": " that expires and holds no rows"}
 _SOURCE = ("stack", "branch", "at", "kind")

@@ -7,11 +7,11 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from resources.deferred import psycopg
-from resources.http import ApiError, ApiUnreachableError
-from resources.neon_api import Address, Neon, OperationFailedError
-from resources.postgres import NotReadyError, connected, password_of
-from resources.warm import Warmth, hot_relations, warm
+from resources.clients.deferred import psycopg
+from resources.clients.http import ApiError, ApiUnreachableError
+from resources.clients.neon_api import Address, Neon, OperationFailedError
+from resources.clients.postgres import NotReadyError, connected, password_of
+from resources.database.warm import Warmth, hot_relations, warm
 
 
 class ReadyProvider(ResourceProvider):

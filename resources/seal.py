@@ -15,8 +15,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
-from resources.http import ApiError
-from resources.vercel_api import Vercel, masked
+from resources.clients.http import ApiError
+from resources.clients.vercel_api import Vercel, masked
 
 _INPUTS = ("project", "variables", "fingerprint")
 

@@ -22,9 +22,9 @@ from pulumi.dynamic import (
 )
 
 from resources.access import ClaimedError
-from resources.http import NotFoundError
-from resources.lending import claims_on
-from resources.neon_api import Neon
+from resources.branch.lending import claims_on
+from resources.clients.http import NotFoundError
+from resources.clients.neon_api import Neon
 
 _SCHEMA_ONLY = "schema-only"
 

@@ -12,12 +12,12 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
 
-from resources.departure import UNREACHABLE
-from resources.fill import Filled, Place, fill, read_note, refusal
-from resources.http import NotFoundError
-from resources.neon_api import Address, Neon
-from resources.postgres import NotReadyError, connected
-from resources.review import is_known
+from resources.clients.http import NotFoundError
+from resources.clients.neon_api import Address, Neon
+from resources.clients.postgres import NotReadyError, connected
+from resources.copying.fill import Filled, Place, fill, read_note, refusal
+from resources.pointer.departure import UNREACHABLE
+from resources.pointer.review import is_known
 
 
 class TransferProvider(ResourceProvider):

@@ -1,7 +1,7 @@
 """How the pointer may move: each strategy says where to, and what of a stack file it can't take.
 
 What can be told from the stack file alone is refused here. What depends on where the pointer is now is refused at the
-cutover (resources/departure.py): a move that the strategy doesn't allow, a live environment, rows left behind.
+cutover (resources/pointer/departure.py): a move that the strategy doesn't allow, a live environment, rows left behind.
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ def push(world: World, git_branch: str) -> str:
 
 def expire(world: World, name: str) -> None:
     """Let a branch's time be over, and wait until Neon has deleted it."""
-    soon = (datetime.now(UTC) + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
     id_ = branches(world)[name]["id"]
+    soon = (datetime.now(UTC) + timedelta(seconds=5)).isoformat(timespec="seconds").replace("+00:00", "Z")
     neon(world, "PATCH", f"/branches/{id_}", branch={"expires_at": soon}).raise_for_status()
     wait_until(lambda: name not in branches(world))
 

@@ -192,7 +192,7 @@ def test_what_was_deleted_is_served_again_as_of_a_moment_by_a_branch_of_another_
     world.up("prod")
     world.post("/orders", "drift.vercel.app")
     in_neon(world, "DELETE", f"/branches/{branches(world)['copy']}")
-    assert "as a copy of prod-v1 (stack prod)" in refused(world, "preview", "--refresh")
+    assert "another copy of prod-v1 (stack prod)" in refused(world, "preview", "--refresh")
     again = {"from": {"branch": "prod-v1"}, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     time.sleep(1.1)
     world.edit(

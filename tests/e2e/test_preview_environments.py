@@ -115,32 +115,32 @@ def test_destroying_it_needs_no_unprotect_and_leaves_nothing_behind(world: World
 
 
 def test_an_expired_environment_can_be_destroyed_and_the_file_may_be_a_fresh_one(world: World) -> None:
-    stack = bring_up(world, 8, FEATURE)
+    stack = bring_up(world, 8, "feature/8")
     expire(world, stack)
     world.stack_file(stack).unlink()  # the next run of a workflow begins without what this one wrote into it
     world.pulumi("destroy", "-s", stack, "--yes")
-    assert {branch for _, branch in variables(world)} == {None}
+    assert "feature/8" not in {branch for _, branch in variables(world)}
     world.pulumi("stack", "rm", "-s", stack, "--yes")
 
 
 def test_without_rows_it_has_the_tables_and_an_app_that_can_write(world: World) -> None:
-    stack = bring_up(world, 9, FEATURE, schema_only=True)
+    stack = bring_up(world, 9, "feature/9", schema_only=True)
     assert "parent_id" not in branches(world)[stack]
     assert branches(world)[stack]["expires_at"]
     assert world.orders(stack, stack) == 0 < world.orders("dev", "dev")
     with psycopg.connect(world.app_url(stack, stack)) as connection:
         connection.execute("INSERT INTO customers (name, email) VALUES ('Ada', 'ada@example.org')")
         assert connection.execute("SELECT count(*) FROM customers").fetchone() == (1,)
-    assert push(world, FEATURE) == id_of(world, stack)
+    assert push(world, "feature/9") == id_of(world, stack)
     world.up(stack, "--refresh", "--expect-no-changes")
     world.pulumi("destroy", "-s", stack, "--yes")
     assert stack not in branches(world)
 
 
 def test_a_name_that_another_stack_uses_is_refused_and_that_stack_keeps_its_branch(world: World) -> None:
-    first = bring_up(world, 10, FEATURE)
+    first = bring_up(world, 10, "feature/10")
     written = world.stack_file(first).read_text()
-    world.stack_file("pr-11").write_text(written.replace(FEATURE, "feature/other"))
+    world.stack_file("pr-11").write_text(written.replace("feature/10", "feature/11"))
     world.select("pr-11")
     said = refused(world, "up", "-s", "pr-11", "--yes", "--skip-preview")
     assert "the project has a branch called pr-10 already" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -92,6 +93,7 @@ def test_recovery_refuses_while_the_engine_is_alive(world: World) -> None:
     engine = start(world)
     try:
         wait_for(engine, "neon:index:Branch alive creating")
+        engine.send_signal(signal.SIGSTOP)  # it lives, however slow the machine is
         refused = subprocess.run(
             [sys.executable, "-m", "recovery", "-s", "prod"],
             cwd=world.folder,
@@ -103,6 +105,7 @@ def test_recovery_refuses_while_the_engine_is_alive(world: World) -> None:
         assert refused.returncode == 1
         assert "is being updated by process" in refused.stderr
     finally:
+        engine.send_signal(signal.SIGCONT)
         engine.communicate()
     assert engine.returncode == 0
 

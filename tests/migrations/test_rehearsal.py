@@ -12,7 +12,7 @@ from migrations.rehearsal import is_valid, receipt_digest, rehearse, told_of
 from migrations.run import Pending
 from migrations.throwaway import delete_leftovers, throwaway
 from migrations.tools import tool_for
-from resources.neon_api import Address, Neon
+from resources.clients.neon_api import Address, Neon
 from tests.localcloud.neon.hosting import Project
 from tests.migrations.written import KINDS, write
 from tests.resources.computes import OWNER, Database, Session

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from migrations.restore_point import Copy, find_restore_point, make_restore_point, undone
-from resources.neon_api import Address, Neon
+from resources.clients.neon_api import Address, Neon
 from tests.localcloud.neon.hosting import Project
 from tests.resources.computes import OWNER, Database, Session
 from tests.resources.computes import run as query

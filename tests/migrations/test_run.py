@@ -21,7 +21,7 @@ from migrations.outcome import MigrationFailedError, Run
 from migrations.run import Pending, run, run_for
 from migrations.run_drizzle import end_sessions, kit_run
 from migrations.tools import tool_for
-from resources.postgres import with_login
+from resources.clients.postgres import with_login
 from tests.localcloud.neon.hosting import ROOT, wait_until
 from tests.migrations.written import KINDS, file_of, write
 from tests.resources.computes import OWNER, Database, Session

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from localcloud.neon.copying import remove_tree
 from localcloud.neon.installation import Installation
-from resources import app_role
+from resources.database import app_role
 from tests.localcloud.neon.hosting import Project
 
 OWNER = "neondb_owner"

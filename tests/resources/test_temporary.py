@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from resources.access import ClaimedError
-from resources.mark import Claim, Mark, write_mark
-from resources.neon_api import Neon
-from resources.postgres import connected
+from resources.clients.neon_api import Neon
+from resources.clients.postgres import connected
+from resources.database.mark import Claim, Mark, write_mark
 from resources.temporary import NameTakenError, TemporaryBranchProvider
 from tests.localcloud.neon.hosting import API_KEY, Host, Project
 

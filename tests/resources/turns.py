@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from resources.continuity import EVERY_ROW
-from resources.departure import own_rows
-from resources.fence import lift_fence, raise_fence
-from resources.mark import Mark, write_mark
-from resources.rows import RowCount
+from resources.database.continuity import EVERY_ROW
+from resources.database.fence import lift_fence, raise_fence
+from resources.database.mark import Mark, write_mark
+from resources.database.rows import RowCount
+from resources.pointer.departure import own_rows
 from tests.resources.computes import OWNER, Database
 from tests.resources.interleaving import History, Row
 

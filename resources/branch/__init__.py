@@ -1,0 +1,1 @@
+"""What may become of a branch: lent to another stack, deleted by hand, adopted."""

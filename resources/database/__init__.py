@@ -1,0 +1,1 @@
+"""What is done and asked inside a branch: logins and rights, the fence, the mark, rows, the cache."""
