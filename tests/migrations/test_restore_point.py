@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from migrations.restore_point import find_restore_point, make_restore_point
+from migrations.restore_point import Copy, find_restore_point, make_restore_point, undone
 from resources.clients.neon_api import Address, Neon
 from tests.localcloud.neon.hosting import Project
 from tests.resources.computes import OWNER, Database, Session
@@ -59,3 +59,19 @@ def test_a_branch_of_that_name_that_is_not_ours_stays(served: Address, owner: Se
         found = find_restore_point(neon, served, ["0003_taken"])
     assert found is not None
     assert found.id == again.id
+
+
+def test_it_tells_what_a_copy_as_of_an_earlier_moment_would_run_again(served: Address, owner: Session) -> None:
+    tags = ["0000_first", "0004_undone", "0005_later"]
+    with Neon() as neon:
+        point = make_restore_point(neon, owner, served, "0004_undone", 1)
+
+        def told(id_: str = "", at: str = "") -> str:
+            return undone(neon, served.project, served.branch, Copy(id_, at), tags)
+
+        assert [told(at=at) for at in (point.lsn, "0/100", "1700000000")] == ["0004_undone"] * 3
+        assert [told(at=at) for at in ("FF/0", "4000000000", "")] == ["", "", ""], "after the migration, or now"
+        neon.keep_branch(served.project, point.id)
+        assert told(point.id) == "0004_undone", "the restore point itself, adopted"
+        assert neon.branch(served.project, point.id).get("expires_at") is None
+        neon.delete_branch(served.project, point.id)

@@ -90,31 +90,6 @@ def test_what_loses_rows_is_refused_until_the_settings_name_it(world: World, own
     assert create(named)["applied"] == ["0000_drop"]
 
 
-def test_tables_that_were_made_by_other_means_are_told_in_the_preview(world: World, owner: Session) -> None:
-    run(owner, "CREATE TABLE t (n bigint)")
-    told = refusals({}, world.props(MADE))
-    assert "0000_made.sql:1 CREATE TABLE t (n bigint): the database has that table, though no migration is" in told
-    assert "note it as applied" in told
-    assert "0000_made.sql:1" not in refusals({}, world.props(("made", "CREATE TABLE IF NOT EXISTS t (n bigint)")))
-
-
-def test_a_copy_as_of_before_a_migration_is_refused_while_the_folder_holds_that(world: World) -> None:
-    project = world.database.project
-    news = world.props(MADE)
-    outs = create(news)
-    point = outs["restore_point"]
-    back = news | {"name": "prod-v2", "branch": UNKNOWN, "endpoint": UNKNOWN, "source": "prod-v1"}
-    for at in (point["lsn"], "0/100", "1700000000"):
-        told = refusals(news, back | {"at": at})
-        assert "prod-v2 is prod-v1 as it was before 0000_made" in told
-    for at in ("FF/0", "4000000000"):
-        assert refusals(news, back | {"at": at}) == "", "a moment after the migration"
-    assert refusals(news, back) == "", "a copy of now"
-    project.host.call("PATCH", f"{project.path}/branches/{point['id']}", {"branch": {"expires_at": None}})
-    itself = back | {"branch": point["id"], "source": ""}
-    assert "prod-v2 is prod-v1 as it was before 0000_made" in refusals(news, itself)
-
-
 def test_a_branch_that_is_not_there_yet_is_judged_when_it_is(world: World) -> None:
     assert refusals({}, world.props(MADE) | {"branch": UNKNOWN, "endpoint": UNKNOWN}) == ""
 
