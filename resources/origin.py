@@ -50,7 +50,10 @@ class OriginProvider(ResourceProvider):
         refusal = (gone_refusal(_olds, news) or _moved(_olds, news)) if _olds else ""
         if _olds and not refusal and not _edited(_olds, news):
             kept = _olds | {key: news[key] for key in ("wanted", "serves", "lends")}
-            return _checked(kept, lending_refusal(_olds, news))
+            refusal = lending_refusal(_olds, news)
+            if not refusal and (told := _parting(_olds, news)):
+                pulumi.log.warn(told)
+            return _checked(kept, refusal)
         if _olds and not refusal and _exists(_olds):
             kind = _olds["kind"] != news["kind"]
             refusal = (
@@ -147,6 +150,16 @@ class Origin(Resource, module="environments", name="Origin"):
         props |= {"own": own, "database": database, "owner": owner, "serves": serves, "made": "", "gone": False}
         props |= dict.fromkeys(_OUTPUTS)
         super().__init__(OriginProvider(), name, props, opts)
+
+
+def _parting(olds: dict[str, Any], news: dict[str, Any]) -> str:
+    """Return what an edit of the branch's fate means for its rows, or nothing."""
+    name, fate = news["name"], news["wanted"]["fate"]
+    if fate == olds["wanted"]["fate"] or fate not in ("retired", "released"):
+        return ""
+    if fate == "released":
+        return f"{name} is released: nothing happens to it, not even when its line is dropped; it stays in Neon"
+    return f"{name} is retired: nothing is deleted yet. Dropping its line then deletes it, with every row on it"
 
 
 def _checked(props: dict[str, Any], refusal: str) -> CheckResult:

@@ -52,7 +52,7 @@ SAID = {
         "`prod`: refused",
         "Standard Migration never swaps databases: from prod-v2 the pointer moves only",
     ],
-    "retire": ["`prod`: 4 resources change, `prod-v2` goes on serving"],
+    "retire": ["`prod`: 2 resources change, `prod-v2` goes on serving", "Dropping its line then deletes it"],
     "rollback": [
         "production moves from prod-v2 to prod-v1",
         "nothing is built",
