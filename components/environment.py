@@ -38,7 +38,7 @@ class Environment(pulumi.ComponentResource):
     def __init__(
         self, name: str, topology: Topology, team: str | None = None, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Make what the topology says, in the order Branch -> Ready -> Deployment -> Cutover -> variables.
+        """Make what the topology says: Branch -> Migration -> Ready -> Deployment -> Cutover -> variables -> Seal.
 
         The computes of the branches that don't serve come after the cutover: the one that served until now shrinks.
         `team` is the id of the Vercel team that the project belongs to.

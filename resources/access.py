@@ -27,13 +27,12 @@ from pulumi.dynamic import (
 from resources.clients.deferred import psycopg
 from resources.clients.http import NotFoundError
 from resources.clients.neon_api import Address, Neon
-from resources.clients.postgres import Connection, connected, fingerprint, with_login
+from resources.clients.postgres import UNREACHABLE, Connection, connected, fingerprint, with_login
 from resources.database import app_role
 from resources.database.continuity import EVERY_ROW, lost
 from resources.database.fence import is_fenced, raise_fence
 from resources.database.mark import Mark, read_claims, read_mark, write_mark
 from resources.database.rotation import close_login, may_log_in
-from resources.pointer.departure import UNREACHABLE
 
 _INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation", "keep", "fate")
 _PASSWORD_BYTES = 32
@@ -65,7 +64,7 @@ class AccessProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the credentials; safe to repeat after a create that was cut short, or whose state was lost."""
         with Neon() as neon:
-            address = _address(props)
+            address = address_of(props)
             with connected(neon.uri(address, pooled=False)) as connection:
                 mark = read_mark(connection, props["roles"], address.branch) or Mark(
                     app_role.baseline(connection) if _fresh(neon, props) else EVERY_ROW
@@ -86,7 +85,7 @@ class AccessProvider(ResourceProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Write the URLs anew, with a new password in a new generation. The branch's own mark keeps its baseline."""
-        address, role = _address(_news), _news["role"]
+        address, role = address_of(_news), _news["role"]
         passwords, shut_out = dict(_olds["passwords"]), _olds["shut_out"]
         with Neon() as neon:
             with connected(neon.uri(address, pooled=False)) as connection:
@@ -121,7 +120,7 @@ class AccessProvider(ResourceProvider):
         """Let the branch's computes and rows go, which follow; not if another environment serves from them."""
         if _props["fate"] not in ("retired", "temporary"):
             return
-        address = _address(_props)
+        address = address_of(_props)
         try:
             with Neon() as neon, connected(neon.uri(address, pooled=False)) as connection:
                 claims = read_claims(connection, address.branch)
@@ -143,7 +142,7 @@ class AccessProvider(ResourceProvider):
         except NotFoundError:
             return ReadResult("", {})
         try:
-            with Neon() as neon, connected(neon.uri(_address(props), pooled=False)) as connection:
+            with Neon() as neon, connected(neon.uri(address_of(props), pooled=False)) as connection:
                 missing = lost(connection, props)
         except UNREACHABLE as error:
             pulumi.log.warn(f"whether {props['role']} can log in to {props['branch']} can't be told: {error}")
@@ -217,7 +216,8 @@ class Access(Resource, module="environments", name="Access"):
         super().__init__(AccessProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
 
 
-def _address(props: dict[str, Any]) -> Address:
+def address_of(props: dict[str, Any]) -> Address:
+    """Return where the database of an Access' inputs or outputs is."""
     return Address(*(props[key] for key in ("project", "branch", "endpoint", "database", "owner")))
 
 

@@ -22,14 +22,13 @@ from pulumi.dynamic import (
 
 from resources.branch.adopting import adopting
 from resources.clients.neon_api import Neon
-from resources.clients.postgres import NotReadyError, connected
+from resources.clients.postgres import UNREACHABLE, NotReadyError, connected
 from resources.clients.vercel_api import Vercel, visit
 from resources.database.continuity import EVERY_ROW, broken
 from resources.database.fence import is_fenced
 from resources.database.mark import read_mark
 from resources.deployment import last_served
 from resources.pointer.departure import (
-    UNREACHABLE,
     Allowance,
     address,
     copies_again,

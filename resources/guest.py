@@ -22,10 +22,12 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from resources.access import AccessProvider
+from resources.access import AccessProvider, address_of
 from resources.clients.http import NotFoundError
 from resources.clients.neon_api import Neon, OperationFailedError
-from resources.database.mark import Claim
+from resources.clients.postgres import UNREACHABLE, connected
+from resources.database.mark import Claim, drop_claim
+from resources.database.rotation import close_login
 from resources.pointer.departure import no_swap
 
 _INPUTS = ("branch", "database", "owner", "role", "generation")
@@ -65,6 +67,17 @@ class GuestProvider(ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Make the login on another branch, or another one on the same."""
         return UpdateResult(_moved_in(_news, _olds.get("kept") or {}))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Leave the branches: take the claims on them back, so that their stacks may do with them as they like."""
+        for login in (_props.get("kept") or {}).values():
+            try:
+                with Neon() as neon, connected(neon.uri(address_of(login), pooled=False)) as connection:
+                    drop_claim(connection, login["roles"], login["branch"])
+                    for role in login["roles"]:
+                        close_login(connection, role)
+            except UNREACHABLE as error:
+                pulumi.log.warn(f"{login['branch']} may still say that it serves another stack: {error}")
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Forget the logins on branches that are gone."""

@@ -25,8 +25,7 @@ from migrations.told import told
 from migrations.tools import tool_for
 from resources.app_files import app_digest
 from resources.clients.neon_api import Address, Neon
-from resources.clients.postgres import connected
-from resources.pointer.departure import UNREACHABLE
+from resources.clients.postgres import UNREACHABLE, connected
 from resources.pointer.review import is_known
 
 if TYPE_CHECKING:

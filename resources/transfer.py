@@ -14,9 +14,8 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 
 from resources.clients.http import NotFoundError
 from resources.clients.neon_api import Address, Neon
-from resources.clients.postgres import NotReadyError, connected
+from resources.clients.postgres import UNREACHABLE, NotReadyError, connected
 from resources.copying.fill import Filled, Place, fill, read_note, refusal
-from resources.pointer.departure import UNREACHABLE
 from resources.pointer.review import is_known
 
 

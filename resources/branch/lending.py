@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from resources.clients.http import ApiError, ApiUnreachableError
-from resources.clients.neon_api import Address, Neon, OperationFailedError
-from resources.clients.postgres import NotReadyError, connected
+from resources.clients.neon_api import Address, Neon
+from resources.clients.postgres import UNREACHABLE, connected
 from resources.database.mark import Claim, read_claims
 
 
@@ -31,7 +30,7 @@ def lending_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
         return f"{key} can't be retired: Neon keeps a branch as long as it has copies, here {', '.join(copies)}"
     try:
         claims = claims_on(olds, found)
-    except (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError) as error:
+    except UNREACHABLE as error:
         return f"whether another stack serves from {key} can't be told, so it stays as it is: {error}"
     refusals = (_claimed(key, claim, now, ends=ends, renamed=renamed) for claim in claims)
     return next((refusal for refusal in refusals if refusal), "")

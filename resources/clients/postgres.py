@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from resources.clients.deferred import httpx, psycopg
+from resources.clients.http import ApiError, ApiUnreachableError
+from resources.clients.neon_api import OperationFailedError
 
 if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
@@ -22,6 +24,10 @@ _PAUSE = 0.1
 
 class NotReadyError(Exception):
     """The database did not take a connection in time."""
+
+
+UNREACHABLE = (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError)
+"""What it raises to ask a database that isn't there, or doesn't answer: by Neon for its URL, then by that."""
 
 
 def with_login(uri: str, user: str, password: str) -> str:

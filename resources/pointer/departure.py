@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from resources.clients.deferred import psycopg
-from resources.clients.http import ApiError, ApiUnreachableError, NotFoundError
-from resources.clients.neon_api import Address, Neon, OperationFailedError
-from resources.clients.postgres import Connection, NotReadyError, connected
+from resources.clients.http import NotFoundError
+from resources.clients.neon_api import Address, Neon
+from resources.clients.postgres import UNREACHABLE, Connection, connected
 from resources.copying.fill import read_note
 from resources.database.continuity import EVERY_ROW, broken
 from resources.database.mark import read_mark
@@ -18,10 +18,6 @@ from resources.pointer.review import is_known
 ANY = -1
 _COUNT_SECONDS = 20.0
 _REMEDY = "after pulumi refresh and pulumi up every row on it counts"
-
-
-UNREACHABLE = (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError)
-"""What it raises to ask a database that isn't there, or doesn't answer."""
 
 
 class LeftBehindError(Exception):

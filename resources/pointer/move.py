@@ -16,7 +16,7 @@ from typing import Any
 import pulumi
 
 from resources.clients.neon_api import Neon
-from resources.clients.postgres import Connection, connected
+from resources.clients.postgres import UNREACHABLE, Connection, connected
 from resources.clients.vercel_api import Vercel
 from resources.database.app_role import baseline
 from resources.database.continuity import EVERY_ROW, note_served
@@ -24,7 +24,7 @@ from resources.database.fence import lift_fence, raise_fence
 from resources.database.mark import Claim, Mark, drop_claim, read_mark, write_mark
 from resources.database.rotation import close_login, drain, existing
 from resources.database.rows import RowCount, count_rows
-from resources.pointer.departure import UNREACHABLE, Allowance, LeftBehindError, address, copies_again, rows_of
+from resources.pointer.departure import Allowance, LeftBehindError, address, copies_again, rows_of
 from resources.pointer.probe import Health, UnhealthyError, probe
 from resources.transfer import copy_again
 

@@ -138,3 +138,20 @@ def deployments(world: World) -> int:
     """Count the deployments that production remembers."""
     resources = world.state("prod")["deployment"]["resources"]
     return len(next(found["outputs"]["built"] for found in resources if found["type"].endswith(":Deployment")))
+
+
+def test_a_preview_environment_that_is_a_guest_takes_its_claim_back_when_it_is_destroyed(world: World) -> None:
+    world.stack_file("pr-9").write_text("config:\n  environments:target: preview\n")
+    world.select("pr-9")
+    world.edit("pr-9", git_branch="basket", branches={}, serve=DEVS, strategy={"kind": "pointer-swap"})
+    world.up("pr-9")
+    assert claimed_by(world) == ["pr-9"]
+    world.up("pr-9", "--expect-no-changes")
+    world.pulumi("destroy", "-s", "pr-9", "--yes", "--skip-preview")
+    assert claimed_by(world) == []
+
+
+def claimed_by(world: World) -> list[str]:
+    """Return the stacks that dev's branch says to serve."""
+    told = "SELECT substring(shobj_description(oid, 'pg_authid') FROM ', serves (\\S+) ') FROM pg_roles"
+    return sorted(str(stack) for (stack,) in world.sql("dev", "dev", told) if stack)
