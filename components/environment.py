@@ -222,6 +222,7 @@ class Environment(pulumi.ComponentResource):
                 "served_name": topology.served_name,
                 "pointer": topology.pointer,
                 "shuts_logins": topology.shuts_logins,
+                "visited": self._guest.visited if self._guest else {},
                 "claim": {} if isinstance(topology.served, OwnBranch) else needs(topology),
                 "branch": self._served.branch,
                 "endpoint": self._served.endpoint,

@@ -24,7 +24,7 @@ def home(settings: Settings, name: str, stack: str) -> str | None:
     if project := settings.branches[name].project:
         return project
     parent = own_parent(settings, name, stack)
-    return home(settings, parent, stack) if parent is not None else None
+    return home(settings, parent, stack) if parent in settings.branches else None
 
 
 def parents_first(settings: Settings, stack: str) -> list[str]:

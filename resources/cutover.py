@@ -26,7 +26,7 @@ from resources.clients.postgres import UNREACHABLE, NotReadyError, connected
 from resources.clients.vercel_api import Vercel, visit
 from resources.database.continuity import EVERY_ROW, broken
 from resources.database.fence import is_fenced
-from resources.database.mark import read_mark
+from resources.database.mark import read_claims, read_mark
 from resources.deployment import last_served
 from resources.pointer.departure import (
     Allowance,
@@ -78,6 +78,7 @@ class CutoverProvider(ResourceProvider):
         if not props["deployment"]:
             return ReadResult(id_, props)
         found = props | _really_served(props)
+        found |= _left_claimed(found)
         try:
             with Neon() as neon, connected(neon.uri(address(found), pooled=False)) as connection:
                 if is_fenced(connection, found["role"]):
@@ -102,6 +103,7 @@ class Cutover(Resource, module="environments", name="Cutover"):
         served_name, branch, endpoint   the branch that is to serve
         pointer                         what `pulumi config set serve` takes to have it there
         shuts_logins                    whether the branch was there before and its logins don't stay open
+        visited                         the branches of other stacks that it ever was to serve, by their ids
         claim                           stack, min_cu, max_cu, suspend, protected: what is needed of a branch that
                                         another stack owns; {} where it is the environment's own
         source, fork                    the environment's own branch that it was cloned from, and when in transaction
@@ -174,6 +176,22 @@ def _really_served(props: dict[str, Any]) -> dict[str, Any]:
         return {"deployment": serving}
     found |= {"deployment": serving, "fingerprint": meta.get("credentials", "")}
     return found | {"served": served_by(props | found), "unfinished": {"fence": fence_later(props)}}
+
+
+def _left_claimed(props: dict[str, Any]) -> dict[str, Any]:
+    """Return as unfinished what a move that was cut short claimed and doesn't serve: its stack couldn't let it go."""
+    left = {}
+    for branch, place in (props.get("visited") or {}).items():
+        if branch == props["branch"]:
+            continue
+        try:
+            with Neon() as neon, connected(neon.uri(address(place), pooled=False)) as connection:
+                if set(read_claims(connection, branch)) & set(place["roles"]):
+                    left[branch] = place
+        except UNREACHABLE as error:
+            pulumi.log.warn(f"whether {place['served_name']} says that it serves here can't be told: {error}")
+    waiting = (props.get("unfinished") or {}).get("fence") or {}
+    return {"unfinished": {"fence": waiting | left}} if left else {}
 
 
 def _of_branch(props: dict[str, Any], branch: str) -> dict[str, Any]:

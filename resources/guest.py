@@ -32,6 +32,7 @@ from resources.pointer.departure import no_swap
 
 _INPUTS = ("branch", "database", "owner", "role", "generation")
 _LOGIN = ("endpoint", "pooled_url", "direct_url", "fingerprint", "baseline")
+_KEPT = ("branch", "endpoint", "database", "owner", "role", "roles", "baseline")
 _NEONS_DEFAULT_SUSPEND = 300
 
 
@@ -58,7 +59,7 @@ class GuestProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the login, if there is a branch to be a guest on."""
-        return CreateResult("guest", _moved_in(props, {}))
+        return CreateResult("guest", _moved_in(props, {}, {}))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Another branch, or another login on it."""
@@ -66,7 +67,7 @@ class GuestProvider(ResourceProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Make the login on another branch, or another one on the same."""
-        return UpdateResult(_moved_in(_news, _olds.get("kept") or {}))
+        return UpdateResult(_moved_in(_news, _olds.get("kept") or {}, _olds.get("visited") or {}))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Leave the branches: take the claims on them back, so that their stacks may do with them as they like."""
@@ -88,7 +89,11 @@ class GuestProvider(ResourceProvider):
                     neon.branch(props["project"], branch)
                 except NotFoundError:
                     gone.append(branch)
-        return ReadResult(id_, props | {"kept": {key: value for key, value in kept.items() if key not in gone}})
+        there = {
+            name: {key: value for key, value in (props.get(name) or {}).items() if key not in gone}
+            for name in ("kept", "visited")
+        }
+        return ReadResult(id_, props | there)
 
 
 class Guest(Resource, module="environments", name="Guest"):
@@ -101,6 +106,7 @@ class Guest(Resource, module="environments", name="Guest"):
     fingerprint: pulumi.Output[str]
     baseline: pulumi.Output[str]
     kept: pulumi.Output[dict[str, Any]]
+    visited: pulumi.Output[dict[str, Any]]
 
     def __init__(self, name: str, props: dict[str, pulumi.Input[Any]], opts: pulumi.ResourceOptions) -> None:
         """Be a guest as `props` say.
@@ -112,7 +118,7 @@ class Guest(Resource, module="environments", name="Guest"):
         needs                   stack, min_cu, max_cu, suspend, protected: what the branch must have
         database, owner, role, roles, generation   as of Access
         """
-        outputs = dict.fromkeys(("branch", "known", *_LOGIN, "kept"))
+        outputs = dict.fromkeys(("branch", "known", *_LOGIN, "kept", "visited"))
         secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url", "kept"])
         super().__init__(GuestProvider(), name, {**props, **outputs}, pulumi.ResourceOptions.merge(opts, secret))
 
@@ -158,9 +164,12 @@ def _compute(neon: Neon, props: dict[str, Any]) -> dict[str, Any]:
     raise OperationFailedError(f"branch {props['name']} of stack {props['stack']} has no compute that can write")
 
 
-def _moved_in(props: dict[str, Any], kept: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _moved_in(
+    props: dict[str, Any], kept: dict[str, dict[str, Any]], visited: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Make the login, and note it: in `kept` with its secrets, in `visited` as a Cutover knows a branch."""
     if not props["stack"]:
-        return props | {"kept": kept} | dict.fromkeys(_LOGIN, "")
+        return props | {"kept": kept, "visited": visited} | dict.fromkeys(_LOGIN, "")
     branch = props["branch"]
     with Neon() as neon:
         endpoint = _compute(neon, props)["id"]
@@ -178,4 +187,7 @@ def _moved_in(props: dict[str, Any], kept: dict[str, dict[str, Any]]) -> dict[st
     login = access.update("", kept[branch], asked).outs if branch in kept else access.create(asked).outs
     if login is None:
         raise AssertionError("a login that was made has outputs")
-    return props | {key: login[key] for key in _LOGIN} | {"kept": kept | {branch: login}}
+    place = {key: login[key] for key in _KEPT} | {"neon": props["project"], "claim": props["needs"]}
+    place["served_name"] = f"{props['stack']}/{props['name']}"
+    noted = {"kept": kept | {branch: login}, "visited": visited | {branch: place}}
+    return props | {key: login[key] for key in _LOGIN} | noted

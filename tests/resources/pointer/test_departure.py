@@ -57,7 +57,15 @@ def cloned(database: Database, parent: str, *, marked: bool = True) -> Marked:
     branch, endpoint = made["branch"]["id"], made["endpoints"][0]["id"]
     state: dict[str, Any] = {"neon": project.answer["project"]["id"], "branch": branch, "endpoint": endpoint}
     state |= {"database": database.name, "owner": OWNER, "role": database.role, "roles": [database.role]}
-    state |= {"served_name": branch, "source": "", "fork": "", "facts": {}, "deployment": "dpl_1"}
+    state |= {
+        "served_name": branch,
+        "source": "",
+        "fork": "",
+        "lsn": "",
+        "facts": {},
+        "claim": {},
+        "deployment": "dpl_1",
+    }
     with database.owner(branch) as session:
         state["baseline"] = baseline(session)
         if marked:
@@ -67,7 +75,7 @@ def cloned(database: Database, parent: str, *, marked: bool = True) -> Marked:
 
 def counted(leaving: Marked, arriving: Marked | None = None, **news: Any) -> int | str:
     """Return the total, or why there is none."""
-    count = rows_of(leaving.state, (arriving.state if arriving else {"source": "", "facts": {}}) | news)
+    count = rows_of(leaving.state, (arriving.state if arriving else {"source": "", "lsn": "", "facts": {}}) | news)
     return count.missing or count.total
 
 
