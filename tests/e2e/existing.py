@@ -48,11 +48,6 @@ class Existing:
         found: dict[str, Any] = self.ask("GET", f"/branches/{self.branches[branch]}/endpoints")["endpoints"][0]
         return found
 
-    def resize(self, branch: str, smallest: float, largest: float) -> None:
-        """Give the branch's compute another size."""
-        size = {"autoscaling_limit_min_cu": smallest, "autoscaling_limit_max_cu": largest}
-        self.ask("PATCH", f"/endpoints/{self.compute(branch)['id']}", endpoint=size)
-
     def url(self, branch: str, role: str = "neondb_owner") -> str:
         """Return the direct URL of a branch, as Neon's console shows it."""
         of = f"branch_id={self.branches[branch]}&database_name=neondb&role_name={role}"

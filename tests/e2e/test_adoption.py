@@ -14,7 +14,7 @@ import pytest
 from localcloud.cloud import ROOT, Cloud
 from localcloud.program import CommandError
 from localcloud.workspace import make_workspace
-from tests.e2e.conftest import FROM_DEV, World
+from tests.e2e.conftest import AS_PRODUCTION, FROM_DEV, World
 from tests.e2e.existing import Existing
 from tests.e2e.visitors import Visitors
 
@@ -73,10 +73,16 @@ def shop(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     hand.deploy()
     projects = {"neon": hand.neon, "vercel": hand.vercel}
     shop.edit("dev", project=projects, branches={"dev": {"adopt": True}})
-    shop.edit("prod", project=projects, branches={"main": MAIN}, serve="main")
+    shop.edit("prod", project=projects, branches={"main": MAIN}, serve="main", compute=as_it_is(hand))
     for stack in ("dev", "prod"):
         shop.select(stack)
     return shop
+
+
+def as_it_is(hand: Existing) -> dict[str, Any]:
+    """Return the size that main's compute has: another one restarts it, which a visitor may notice."""
+    compute = hand.compute("main")
+    return {"min_cu": compute["autoscaling_limit_min_cu"], "max_cu": compute["autoscaling_limit_max_cu"]}
 
 
 def test_without_the_command_nothing_is_made_twice_and_the_preview_names_it(shop: Shop) -> None:
@@ -166,6 +172,15 @@ def test_production_comes_under_the_program_while_the_app_answers(shop: Shop) ->
     with psycopg.connect(owner) as connection:
         assert connection.execute("SELECT 1").fetchone(), "what ran before keeps its login"
     shop.up("prod", "--expect-no-changes")
+
+
+def test_the_compute_gets_the_environments_size_in_place(shop: Shop) -> None:
+    before = shop.hand.compute("main")["id"]
+    shop.edit("prod", compute=AS_PRODUCTION)
+    shop.up("prod")
+    compute = shop.hand.compute("main")
+    assert (compute["id"], compute["autoscaling_limit_min_cu"], compute["autoscaling_limit_max_cu"]) == (before, 1, 4)
+    assert shop.serving()["ok"]
 
 
 def test_the_logins_that_were_there_are_shut_by_an_edit(shop: Shop) -> None:
