@@ -26,6 +26,7 @@ from pulumi.dynamic import (
 
 from resources.branch.gone import gone_refusal, looked, newest_operation
 from resources.branch.lending import lending_refusal
+from resources.branch.twins import warn_of_twins
 from resources.clients.neon_api import Address, Neon
 from resources.clients.postgres import connected
 from resources.database.app_role import baseline
@@ -76,6 +77,8 @@ class OriginProvider(ResourceProvider):
         if props["kind"] == "adopted":
             _keep(props)
         settled = newest_operation(props["project"])
+        if props["lends"]:
+            warn_of_twins(props["project"])
         made = _id(props) if props["kind"] == "adopted" else ""
         return CreateResult(props["name"], props | {"fork": _fork(props), "settled": settled, "made": made})
 

@@ -65,6 +65,24 @@ def test_a_throttled_promotion_makes_one_branch_and_one_compute(world: World, wi
     world.up("prod", "--expect-no-changes")
 
 
+def test_a_project_that_the_provider_made_twice_is_told_with_the_one_that_nothing_uses(
+    world: World, wire: Recorder
+) -> None:
+    wire.fail("GET .*/reveal_password$", 429, times=1)
+    world.stack_file("twins").write_text(world.stack_file("dev").read_text())
+    world.edit("twins", project={"name": "twins"})
+    world.select("twins")
+    up = ("pulumi", "up", "-s", "twins", "--yes", "--skip-preview", "--non-interactive", "--color=never")
+    said = " ".join(world.run(*up, env={"NEON_API_HOST": f"{wire.url}/api/v2"}).split())
+    assert "Neon project twins was made more than once" in said
+    headers = {"Authorization": f"Bearer {world.cloud.neon_api_key}"}
+    found = httpx.get(f"{world.cloud.neon_api_host}/projects?limit=100", headers=headers).json()["projects"]
+    used = world.outputs("twins")["projects"]["neon"]
+    (unused,) = (project["id"] for project in found if project["name"] == "twins" and project["id"] != used)
+    assert f"this stack uses {used}, and nothing uses {unused}" in said
+    world.up("twins", "--expect-no-changes")
+
+
 def test_a_branch_whose_operation_failed_never_gets_the_pointer(world: World, wire: Recorder) -> None:
     really = wire.answer
 
