@@ -46,11 +46,6 @@ class Verdict:
     cautions: tuple[str, ...]
     statements: tuple[Statement, ...]
 
-    @property
-    def may_run(self) -> bool:
-        """Whether nothing speaks against it."""
-        return not self.refusals
-
 
 def judge(
     migrations: tuple[Migration, ...], applied: tuple[Applied, ...], tool: Tool, options: JudgeOptions

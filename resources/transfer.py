@@ -15,6 +15,7 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 from resources.clients.http import NotFoundError
 from resources.clients.neon_api import Address, Neon
 from resources.clients.postgres import UNREACHABLE, NotReadyError, connected
+from resources.copying.carry import other_databases
 from resources.copying.fill import Filled, Place, fill, read_note, refusal
 from resources.pointer.review import is_known
 
@@ -28,9 +29,13 @@ class TransferProvider(ResourceProvider):
         """Refuse, before the branch is there, what no dump can carry over."""
         if _olds or not (is_known(news["source_branch"]) and is_known(news["project"])):
             return CheckResult(news, [])
-        if why := _refusal(news):
+        why, others = _judged(news)
+        if why:
             reason = f"branch {news['name']} can't be filled from {news['source_name']}: {why}"
             return CheckResult(news, [CheckFailure("", reason)])
+        if others:
+            of = f"{news['source_name']} has other databases besides {news['database']}"
+            pulumi.log.warn(f"{of}, which stay behind on it: {', '.join(others)}")
         return CheckResult(news, [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -106,15 +111,16 @@ def copy_again(leaving: dict[str, Any], props: dict[str, Any]) -> Filled:
     return fill(source, target)
 
 
-def _refusal(news: dict[str, Any]) -> str:
+def _judged(news: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return why the source can't be carried over, or nothing, and which of its databases aren't."""
     try:
         with Neon() as neon:
             newest = int(neon.project(news["project"])["pg_version"])
             source = _source(neon, news)
         with connected(source.uri) as connection:
-            return refusal(connection, None, newest)
+            return refusal(connection, None, newest), other_databases(connection)
     except UNREACHABLE as error:
-        return f"it could not be asked ({error})"
+        return f"it could not be asked ({error})", []
 
 
 def _source(neon: Neon, props: dict[str, Any]) -> Place:

@@ -31,9 +31,11 @@ def test_production_moves_to_a_newer_postgres_with_what_visitors_wrote_after_the
 ) -> None:
     domain = old.outputs("prod")["domain"]
     before = old.orders("prod", "prod-v1")
+    old.sql("prod", "prod-v1", "CREATE DATABASE reports")
     old.copy_into(newer, "prod-v2", "prod-v1")
     old.edit("prod", serve="prod-v1")
     made = old.up("prod")
+    assert "prod-v1 has other databases besides neondb, which stay behind on it: reports" in flat(made)
     assert re.search(r"prod-v2 is filled from prod-v1: [\d,]+ rows in \d+ tables, each compared", flat(made))
     assert old.serving()["branch"] == "prod-v1"
     assert old.ask(newer, "prod-v2", "SELECT count(*) FROM orders") == [(before,)]
