@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 STEPS = [
     ("environments:TemporaryBranch", False),
     ("environments:TemporaryBranch", True),
-    ("neon:index:Endpoint", True),
     ("environments:Access", True),
     ("vercel:index:ProjectEnvironmentVariable", True),
 ]
