@@ -279,5 +279,5 @@ class Environment(pulumi.ComponentResource):
                 variables={key: variable.id for key, variable in made.items()},
                 values=values,
                 fingerprint=login.fingerprint,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=self, protect=not topology.disposable),
             )

@@ -42,7 +42,7 @@ def test_every_kind_is_there() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_first_line_is_the_hidden_mark_of_its_stack(case: str) -> None:
-    stack = "dev" if case.startswith("dev") else "prod"
+    stack = "dev" if case in ("dev-made", "refused-shrink") else "prod"
     assert shown(recorded(case)).splitlines()[0] == marker(stack) == f"<!-- environments-review:{stack} -->"
 
 

@@ -27,7 +27,7 @@ def structural(preview: dict[str, Any]) -> dict[str, Any]:
         outputs = step.get("oldState", {}).get("outputs", {})
         if isinstance(outputs, dict) and "branches" in outputs:
             outputs["branches"] = {
-                key: CANARY for key in outputs["branches"] if CANARY not in key and key.startswith("prod")
+                key: CANARY for key in outputs["branches"] if CANARY not in key and key.startswith(("prod", "dev"))
             }
     return found
 
