@@ -99,10 +99,6 @@ class History:
             self._do_commit(writer, "", 0)
 
     def close(self) -> None:
-        """End every session, for good."""
-        self.close_sessions()
-
-    def close_sessions(self) -> None:
         """End every session."""
         for connection in (self.admin, *(writer.connection for writer in self.writers)):
             connection.close()
@@ -240,7 +236,7 @@ class History:
 
     def _do_restart(self, _writer: Writer, _family: str, _amount: int) -> None:
         self.settle()
-        self.close_sessions()
+        History.close(self)  # the sessions, and nothing that a kind of history removes at its end
         project = self.database.project
         project.host.call("POST", f"{project.path}/endpoints/{self.endpoint}/restart")
         self.open()

@@ -118,6 +118,10 @@ class TurningHistory(History):
         self.moments.clear()  # a restored branch can't be set back to before its restore
         self.note_moment()
 
+    def close_sessions(self) -> None:
+        """End every session."""
+        super().close()
+
     def _counted(self) -> RowCount:
         return own_rows(self.admin, self.branch, [self.database.role], str(self.baseline))
 
