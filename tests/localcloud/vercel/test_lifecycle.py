@@ -74,6 +74,14 @@ def _processes_of(state: Path) -> list[psutil.Process]:
     return found
 
 
+def _name(process: psutil.Process) -> str:
+    """Return a process' name; none once it has ended, as a build's short-lived ones do at any moment."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
+
+
 async def _gone(state: Path) -> bool:
     for _ in range(100):
         if not _processes_of(state):
@@ -134,7 +142,7 @@ async def test_a_build_that_a_sigkill_cut_off_is_taken_up_and_its_command_does_n
         page = {"file": "public/index.html", "data": "built"}
         deployment = await client.call("POST", "/v13/deployments", body | {"files": [page]})
         assert deployment["readyState"] == "BUILDING"
-        (first,) = [found for found in _processes_of(state) if found.name() == "sh"]
+        (first,) = [found for found in _processes_of(state) if _name(found) == "sh"]
         process.send_signal(signal.SIGKILL)
         await process.wait()
     async with _hosted(state, log) as (_, api_port, edge_port):
