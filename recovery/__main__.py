@@ -16,6 +16,8 @@ from resources.clients.vercel_api import Vercel
 
 def recover(stack: str, *, unlock: bool) -> None:
     """Take over what was made, forget what wasn't, and look at everything else as it really is."""
+    if engine.mend_backend():
+        print("The engine was killed while it wrote to its backend: what it left half-written is put right.")
     if engine.unlock(stack, force=unlock):
         print("The engine that held the lock is gone: lock taken away.")
     checkpoint = engine.export(stack)

@@ -9,6 +9,7 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import yaml
 
@@ -26,6 +27,20 @@ def export(stack: str) -> dict[str, Any]:
     """Return a stack's state with its secrets still encrypted."""
     checkpoint: dict[str, Any] = json.loads(_run("stack", "export", "-s", stack))
     return checkpoint
+
+
+def mend_backend() -> bool:
+    """Delete the notes that an engine left half-written beside its files; return whether there were any.
+
+    A file backend replaces each file by a rename, so a kill never leaves half a state. But beside each it keeps its
+    content type in `.attrs`, which it writes in place (gocloud.dev's fileblob, `setAttrs`): with an empty one every
+    command ends with "failed to load checkpoint: EOF". A missing one does no harm.
+    """
+    backend = _backend()
+    broken = [note for note in backend.rglob("*.attrs") if not _is_json(note)] if backend else []
+    for note in broken:
+        note.unlink(missing_ok=True)
+    return bool(broken)
 
 
 def unlock(stack: str, *, force: bool) -> bool:
@@ -96,12 +111,26 @@ def take_in(stack: str, wanted: dict[str, Any]) -> None:
 
 def _locks(stack: str) -> list[Path]:
     """Return the lock files of a file backend; other backends keep their own, which --unlock takes away."""
-    backend = json.loads(_run("whoami", "--json")).get("url", "")
-    if not backend.startswith("file://"):
+    if not (backend := _backend()):
         return []
     name = Path(_qualified(stack))
-    folder = Path(backend.removeprefix("file://")).expanduser() / ".pulumi" / "locks"
-    return [path for path in folder.rglob("*.json") if path.parent.parts[-len(name.parts) :] == name.parts]
+    return [path for path in (backend / "locks").rglob("*.json") if path.parent.parts[-len(name.parts) :] == name.parts]
+
+
+def _backend() -> Path | None:
+    """Return the folder of a file backend; None for the others."""
+    url = urlsplit(json.loads(_run("whoami", "--json")).get("url", ""))
+    return Path(unquote(url.netloc + url.path)).expanduser() / ".pulumi" if url.scheme == "file" else None
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_text())
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def _qualified(stack: str) -> str:

@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from localcloud.program import CommandError
 from tests.e2e.conftest import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -134,4 +135,15 @@ def neon(world: World, what: str) -> list[dict[str, Any]]:
 
 def test_recovery_of_a_stack_that_needs_none_changes_nothing(world: World) -> None:
     assert "Recovered" in world.run(sys.executable, "-m", "recovery", "-s", "prod")
+    world.up("prod", "--expect-no-changes")
+
+
+def test_a_note_that_a_kill_left_empty_beside_the_state_is_put_right(world: World) -> None:
+    assert world.backend
+    (note,) = world.backend.rglob("prod.json.attrs")
+    note.write_text("")
+    with pytest.raises(CommandError, match="failed to load checkpoint: EOF"):
+        world.up("prod")
+    recovered = world.run(sys.executable, "-m", "recovery", "-s", "prod")
+    assert "half-written" in recovered
     world.up("prod", "--expect-no-changes")
