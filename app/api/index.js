@@ -1,5 +1,5 @@
 // The whole app is one function: vercel.json sends every path here, dev.js serves it without Vercel.
-import { errorClass, transaction } from "../db/connection.js";
+import { errorClass, reading, transaction } from "../db/connection.js";
 import { EmptyShop, latestOrders, placeOrder, rowCounts, whereabouts } from "../db/shop.js";
 import { failurePage, shopPage } from "../web/page.js";
 
@@ -17,12 +17,12 @@ function sendPage(response, status, html) {
 }
 
 async function health(request, response) {
-  const seen = await transaction(async (db) => ({ ...(await whereabouts(db)), rows: await rowCounts(db) }));
+  const seen = await reading(async (db) => ({ ...(await whereabouts(db)), rows: await rowCounts(db) }));
   sendJson(response, 200, { ok: true, deployment: deployment(), ...seen });
 }
 
 async function home(request, response) {
-  const seen = await transaction(async (db) => ({
+  const seen = await reading(async (db) => ({
     ...(await whereabouts(db)),
     rows: await rowCounts(db),
     orders: await latestOrders(db),
@@ -31,7 +31,7 @@ async function home(request, response) {
 }
 
 async function listOrders(request, response) {
-  sendJson(response, 200, { orders: await transaction(latestOrders) });
+  sendJson(response, 200, { orders: await reading(latestOrders) });
 }
 
 async function addOrder(request, response) {

@@ -43,7 +43,21 @@ function connections() {
 /** Run `work(db)` in a transaction. A dead connection is replaced once, and only before the first statement of `work`:
  *  to run that again could write twice. */
 export async function transaction(work) {
-  const client = await begin();
+  return attempt("begin", work);
+}
+
+/** Run `work(db)`, which only reads, in a transaction; once more on another connection if the first is lost on the way. */
+export async function reading(work) {
+  try {
+    return await attempt("begin read only", work);
+  } catch (error) {
+    if (!isLost(error.cause ?? error)) throw error;
+    return attempt("begin read only", work);
+  }
+}
+
+async function attempt(begin, work) {
+  const client = await opened(begin);
   let broken;
   try {
     const result = await work(drizzle(client, { schema }));
@@ -57,17 +71,17 @@ export async function transaction(work) {
   }
 }
 
-async function begin() {
-  for (let attempt = 1; ; attempt += 1) {
+async function opened(begin) {
+  for (let tries = 1; ; tries += 1) {
     let client;
     try {
       client = await connections().connect();
       // Set per transaction: a pooler refuses it as a start-up parameter.
-      await client.query(`begin; set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+      await client.query(`${begin}; set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
       return client;
     } catch (error) {
       client?.release(error);
-      if (attempt > 1 || !isLost(error)) throw error;
+      if (tries > 1 || !isLost(error)) throw error;
     }
   }
 }

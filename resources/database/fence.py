@@ -2,8 +2,8 @@
 
 Privileges are taken away, which no client can switch back on for itself (unlike default_transaction_read_only). From
 then on each statement that wants to write is denied, also in a transaction that was open before. What had already
-written and not yet committed is ended: a mere COMMIT would still succeed. Reads go on; the owner and the roles of other
-environments keep what they may.
+written gets a moment to commit and is ended then: a mere COMMIT would still succeed later. Reads go on; the owner and
+the roles of other environments keep what they may.
 
 What a REVOKE can't stop is refused rather than overlooked: rights that come from PUBLIC or another role, functions that
 write with their owner's rights, prepared transactions. Sequences and large objects stay open to who may use them.
@@ -18,11 +18,14 @@ from resources.clients.postgres import Connection
 from resources.database.app_role import grant_rows, user_schemas
 
 _DEADLINE = 10.0
+_GRACE = 0.25
+"""Seconds until a transaction that has written is ended. Most commit by then, and a session that a pool has meanwhile
+given to a read isn't cut off: between the look at a session and its end is time enough for that."""
 _PAUSE = 0.01
 _WRITES = "INSERT, UPDATE, DELETE, TRUNCATE"
 
 _WRITERS = """
-SELECT a.pid, pg_terminate_backend(a.pid)
+SELECT a.pid, %(end)s AND pg_terminate_backend(a.pid)
 FROM pg_stat_activity a
 WHERE a.usename = ANY(%(roles)s) AND a.xact_start < %(moment)s AND EXISTS (
     SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
@@ -69,7 +72,7 @@ class FenceError(Exception):
 
 
 def raise_fence(connection: Connection, roles: list[str]) -> None:
-    """Let `roles` write no more, and end what they have written and not committed.
+    """Let `roles` write no more, and end what they have written and not committed within 0.25 s.
 
     `connection` is the tables' owner's; what it makes later is closed to `roles` as well. Every statement that got past
     the check of its privileges holds a lock on its table, so the sessions to end are those of `roles` that hold one and
@@ -85,9 +88,11 @@ def raise_fence(connection: Connection, roles: list[str]) -> None:
         _refuse_what_is_left(connection, roles)
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     moment = row[0] if row else None
-    deadline = time.monotonic() + _DEADLINE
-    while connection.execute(_WRITERS, {"roles": roles, "moment": moment}).fetchall():
-        if time.monotonic() > deadline:
+    began = time.monotonic()
+    while connection.execute(
+        _WRITERS, {"roles": roles, "moment": moment, "end": time.monotonic() - began > _GRACE}
+    ).fetchall():
+        if time.monotonic() - began > _DEADLINE:
             raise FenceError(f"sessions of {_listed(roles)} that have written did not end within 10 s")
         time.sleep(_PAUSE)
     if prepared := [str(gid) for (gid,) in connection.execute(_PREPARED, (roles,)).fetchall()]:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import httpx
 import psycopg
 import pytest
 
+from tests.localcloud.neon.hosting import wait_until
+
 pytestmark = pytest.mark.slow
 
 Serve = Callable[[str | None], httpx.Client]
+END_WAITING = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
 EXPECTED_ROWS = {"customers": 3, "products": 3, "orders": 4, "order_items": 5}
 
 
@@ -76,6 +80,24 @@ def test_connections_that_the_server_ends_are_replaced_without_a_failed_request(
         assert ended
         assert ended[0] > 0
         assert client.post("/orders").status_code == 201
+
+
+@pytest.mark.parametrize(("asked", "status"), [("GET /health", 200), ("POST /orders", 503)])
+def test_a_read_that_loses_its_connection_half_way_is_read_again_and_a_write_is_not(
+    postgres: Any, seeded: str, serve: Serve, asked: str, status: int
+) -> None:
+    client, url = serve(postgres.url(seeded)), postgres.url(seeded)
+    with (
+        ThreadPoolExecutor() as visitors,
+        psycopg.connect(url) as locked,
+        psycopg.connect(url, autocommit=True) as ended,
+    ):
+        locked.execute("LOCK TABLE customers")
+        answer = visitors.submit(client.request, *asked.split())
+        wait_until(lambda: ended.execute(END_WAITING, (seeded,)).fetchone() is not None)
+        locked.rollback()
+        assert answer.result().status_code == status
+        assert ended.execute("SELECT count(*) FROM orders").fetchone() == (EXPECTED_ROWS["orders"],)
 
 
 def test_the_page_shows_where_it_comes_from_and_escapes_what_it_shows(postgres: Any, seeded: str, serve: Serve) -> None:

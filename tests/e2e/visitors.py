@@ -15,11 +15,15 @@ PER_SECOND = 50
 
 
 class Visitors:
-    """Ask the app for its health 50 times a second from a thread of their own, and count and time the answers."""
+    """Ask the app for its health 50 times a second from a thread of their own; count and time the answers.
+
+    `failures` tells what was wrong with those that failed, and at which deployment.
+    """
 
     def __init__(self, url: str, domain: str, *, path: str = "/health", per_second: int = PER_SECOND) -> None:
         self.answers: Counter[str] = Counter()
         self.branches: Counter[str] = Counter()
+        self.failures: Counter[tuple[str, str]] = Counter()
         self.seconds: list[float] = []
         self._url, self._domain = url, domain
         self._path, self._per_second = path, per_second
@@ -55,6 +59,8 @@ class Visitors:
         self.seconds.append(time.monotonic() - began)
         self.answers[str(answer.status_code)] += 1
         self.branches[answer.json().get("branch")] += 1
+        if answer.is_error:
+            self.failures[answer.json().get("error", ""), answer.json().get("deployment", "")] += 1
 
 
 class Writers(Visitors):

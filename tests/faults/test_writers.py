@@ -27,7 +27,7 @@ def test_no_acknowledged_write_is_lost_and_no_read_fails_through_twenty_moves(wo
             world.edit("prod", serve=there, accept={"branch": back, "rows": "any"})
             pauses += [float(seconds) for seconds in PAUSE.findall(world.up("prod"))[:1]]
             assert world.serving()["branch"] == there
-    assert set(readers.answers) == {"200"}, readers.answers
+    assert set(readers.answers) == {"200"}, (readers.answers, readers.failures)
     assert set(writers.answers) <= {"201", "503"}, writers.answers
 
     kept = {

@@ -4,6 +4,7 @@
 
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -142,6 +143,19 @@ def test_a_transaction_that_only_read_lives_on_and_one_that_wrote_does_not(datab
             run(reader, "INSERT INTO written VALUES (2)")
         run(reader, "ROLLBACK")
     assert contents(owner)[0] == set()
+
+
+def test_a_transaction_that_has_written_may_commit_within_a_moment(database: Database, owner: Session) -> None:
+    with database.app() as writer, ThreadPoolExecutor() as threads:
+        run(writer, "BEGIN")
+        run(writer, "INSERT INTO written VALUES (1)")
+        fence = threads.submit(raise_fence, owner, [database.role])
+        with database.app() as other:
+            wait_until(lambda: run(other, "SELECT has_table_privilege('written', 'INSERT')") == [(False,)])
+        run(writer, "COMMIT")
+        fence.result()
+        assert run(writer, "SELECT 1") == [(1,)], "its session goes on"
+    assert contents(owner)[0] == {1}
 
 
 def test_lifting_gives_back_what_the_role_had_and_takes_nothing_from_others(database: Database, owner: Session) -> None:
