@@ -5,6 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+# Where this is set, each of the processes that an update starts would compile the whole program again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON3 ?= python3
 PYTHON := .venv/bin/python
 PYTHON_STAMP := .venv/.installed
