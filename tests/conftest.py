@@ -1,7 +1,7 @@
 """Where the tests' files are: in memory, on a machine that has plenty.
 
-Each branch is a copy of some thousand files, and a run makes and deletes hundreds of branches. That costs a disk's file
-system as much time as everything else together: half of the processors' time, on ext4 without a journal.
+Each branch is a copy of some thousand files, and a run makes and deletes hundreds of branches. That costs the file system
+of a disk half of the processors' time (seen on ext4 without a journal).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 
 import psutil
-import pytest
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - Linux' file system in memory, not a temporary file of a known name
 _ENOUGH = 10 * 2**30
