@@ -6,6 +6,7 @@ from pathlib import Path
 import pulumi
 
 from components.credentials import CredentialsError, require_credentials
+from components.dropped import dropped
 from components.environment import Environment
 from components.other_stacks import read_exports
 from components.plan import Digests, folders, foreign_stacks, plan
@@ -18,13 +19,17 @@ try:
     require_credentials(os.environ)
     settings = read_stack(stack)
     digests = Digests(**{name: app_digest(Path(folder)) for name, folder in folders(settings).items()})
-    topology = plan(settings, stack, read_exports(foreign_stacks(settings, stack)), digests)
+    exports = read_exports([stack, *foreign_stacks(settings, stack)])
+    for sentence in dropped(settings, stack, exports.pop(stack)):
+        pulumi.log.warn(sentence)
+    topology = plan(settings, stack, exports, digests)
 except (CredentialsError, SettingsError) as error:
     raise pulumi.RunError(str(error)) from None
 
 environment = Environment(stack, topology, os.environ.get("VERCEL_TEAM"))
 pulumi.export("projects", {"neon": environment.neon_project, "vercel": environment.vercel_project})
 pulumi.export("branches", {name: branch.branch.id for name, branch in environment.branches.items()})
+pulumi.export("leaving", topology.leaving or None)
 pulumi.export("expires", environment.expiries or None)
 pulumi.export("served", environment.cutover.served)
 pulumi.export("way_back", environment.migration.way_back)

@@ -1,4 +1,4 @@
-"""What other environments tell of themselves, read once and without leaning on them.
+"""What environments told of themselves at their last update, read once and without leaning on them.
 
 A StackReference would make a missing or broken dev stop a rollback of production. This asks the engine the same
 question and takes "there is no such stack" for an answer; `components.plan` refuses where the answer was needed.
@@ -35,4 +35,6 @@ def _outputs(stack: str) -> dict[str, Any]:
 
 def _exports(outputs: dict[str, Any]) -> StackExports:
     projects = outputs.get("projects") or {}
-    return StackExports(projects.get("neon"), projects.get("vercel"), outputs.get("branches") or {})
+    return StackExports(
+        projects.get("neon"), projects.get("vercel"), outputs.get("branches") or {}, outputs.get("leaving") or {}
+    )

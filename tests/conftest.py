@@ -1,13 +1,14 @@
 """Where the tests' files are: in memory, on a machine that has plenty.
 
-Each branch is a copy of some thousand files, and a run makes and deletes hundreds of branches. That costs the file system
-of a disk half of the processors' time (seen on ext4 without a journal).
+Each branch is a copy of some thousand files, and a run makes and deletes hundreds of branches. That costs a disk's file
+system half of the processors' time (seen on ext4 without a journal).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ def pytest_configure() -> None:
     """Let pytest and what it starts use the memory, unless somebody has said where temporary files go."""
     if "TMPDIR" not in os.environ and _room() > _ENOUGH:
         os.environ["TMPDIR"] = str(_MEMORY)
+        tempfile.tempdir = None  # it may have been asked for before
 
 
 def _room() -> int:

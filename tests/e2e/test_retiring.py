@@ -31,11 +31,11 @@ def names(world: World) -> list[str]:
     return sorted(branch["name"] for branch in neon(world, "GET", "/branches").json()["branches"])
 
 
-def test_a_branch_that_is_dropped_at_once_is_refused_by_the_engine(world: World) -> None:
+def test_a_branch_that_is_dropped_at_once_is_refused(world: World) -> None:
     world.promote("prod-v2")
     branches = world.setting("prod", "branches")
     world.edit("prod", branches={"prod-v2": FROM_DEV})
-    assert "protected" in refused(world)
+    assert "environments:branches.prod-v1: its line is gone, and nobody has let go of it" in refused(world)
     world.edit("prod", branches=branches)
 
 
@@ -53,6 +53,8 @@ def test_a_branch_is_retired_by_two_edits(world: World) -> None:
     world.up("prod")
     assert "prod-v1" in names(world), "the first edit only lets go of it"
     world.edit("prod", branches={"prod-v2": FROM_DEV})
+    told = "prod-v1 is dropped; it was retired: Neon deletes it with this update, with every row on it"
+    assert told in " ".join(world.preview("prod").split())
     world.up("prod")
     assert names(world) == ["dev", "main", "prod-v2"]
     assert world.serving()["branch"] == "prod-v2"

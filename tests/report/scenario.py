@@ -72,7 +72,11 @@ def _swap(world: World) -> Iterator[Recorded]:
     world.edit("prod", branches=first | {"prod-v1": FROM_DEV | {"retire": True}}, serve="prod-v2")
     world.edit("prod", strategy={"kind": "clone-and-promote"})
     yield record(world, "retire")
+    world.up("prod")
+    world.edit("prod", branches={"prod-v2": FROM_DEV})
+    yield record(world, "drop")
     world.edit("prod", branches=first)
+    world.up("prod")
 
 
 def _rollback(world: World) -> Iterator[Recorded]:

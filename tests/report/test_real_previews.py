@@ -53,6 +53,10 @@ SAID = {
         "Standard Migration never swaps databases: from prod-v2 the pointer moves only",
     ],
     "retire": ["`prod`: 2 resources change, `prod-v2` goes on serving", "Dropping its line then deletes it"],
+    "drop": [
+        "prod-v1 is dropped; it was retired: Neon deletes it with this update, with every row",
+        "would be deleted",
+    ],
     "rollback": [
         "production moves from prod-v2 to prod-v1",
         "nothing is built",
@@ -60,7 +64,7 @@ SAID = {
     ],
     "refused-live": ["production stays on `prod-v2`", "set safety.phase to beta"],
     "refused-settings": ["`prod`: refused", "min\\_cu 3 is above max\\_cu 2. Raise max\\_cu or lower min\\_cu"],
-    "refused-drop": ["`prod`: refused", "cannot be deleted", "> [!WARNING]\n> 1 resource would be deleted"],
+    "refused-drop": ["`prod`: refused", "environments:branches.prod-v1: its line is gone, and nobody has let go"],
     "redeploy": ["`prod`: production stays on prod-v2; its app is deployed anew", "put the app back as it was"],
     "migration": [
         "`prod`: production stays on prod-v2; its app is deployed anew",
