@@ -20,7 +20,7 @@ try:
     settings = read_stack(stack)
     digests = Digests(**{name: app_digest(Path(folder)) for name, folder in folders(settings).items()})
     exports = read_exports([stack, *foreign_stacks(settings, stack)])
-    for sentence in dropped(settings, stack, exports.pop(stack)):
+    for sentence in dropped(settings.branches, exports.pop(stack)):
         pulumi.log.warn(sentence)
     topology = plan(settings, stack, exports, digests)
 except (CredentialsError, SettingsError) as error:

@@ -1,35 +1,25 @@
-"""Branches whose line has gone from the stack file since the last update: what becomes of them, or a refusal."""
+"""Branches whose line has gone from the stack file since the last update: what becomes of them, in words."""
 
 from __future__ import annotations
 
-from components.settings import Settings, SettingsError
-from components.settings.errors import Problem
+from collections.abc import Collection
+
 from components.topology import Fate, StackExports
 
 _GOES = "Neon deletes it with this update, with every row on it"
-_TOLD: dict[Fate, str] = {
-    "retired": f"it was retired: {_GOES}",
-    "temporary": f"it is temporary: {_GOES}",
+_TOLD: dict[Fate | None, str] = {
+    "retired": f"it was retired: {_GOES}. To keep it, put its line back",
+    "temporary": f"it is temporary: {_GOES}. To keep it, put its line back",
     "released": "it was released: in Neon it lives on as it is",
+    None: "nobody has let go of it: while Neon has it, this is refused. Put its line back, with retire: true (it goes, "
+    "with its rows) or release: true (it lives on), run pulumi up, then drop the line",
 }
 
 
-def dropped(settings: Settings, stack: str, before: StackExports) -> list[str]:
-    """Return a sentence for each branch that is dropped, given what the stack exported at its last update.
+def dropped(kept: Collection[str], before: StackExports) -> list[str]:
+    """Return a sentence for each branch that isn't among those `kept`, given what the stack exported last.
 
-    Raises SettingsError for those that nobody has let go of. After an update that failed a stack exports nothing: then
-    the engine refuses to delete what is protected, and says so in its own words.
+    After an update that failed a stack exports nothing. It is the engine that refuses to delete what is protected.
     """
-    gone = [key for key in before.branches if key not in settings.branches]
-    if problems := [_problem(key) for key in gone if key not in before.leaving]:
-        raise SettingsError(problems, stack)
-    return [f"{key} is dropped; {_TOLD[before.leaving[key]]}. To keep it, put its line back" for key in gone]
-
-
-def _problem(key: str) -> Problem:
-    remedy = (
-        "Put its line back with retire: true (it goes, with its rows) or release: true (it lives on), run pulumi up"
-    )
-    return Problem(
-        f"environments:branches.{key}", "", "its line is gone, and nobody has let go of it", f"{remedy}, then drop it"
-    )
+    gone = [key for key in before.branches if key not in kept]
+    return [f"{key} is dropped; {_TOLD[before.leaving.get(key)]}" for key in gone]

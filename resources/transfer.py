@@ -16,7 +16,7 @@ from resources.clients.http import NotFoundError
 from resources.clients.neon_api import Address, Neon
 from resources.clients.postgres import UNREACHABLE, NotReadyError, connected
 from resources.copying.carry import other_databases
-from resources.copying.fill import Filled, Place, fill, read_note, refusal
+from resources.copying.fill import Filled, Place, being_filled, fill, read_note, refusal
 from resources.pointer.review import is_known
 
 
@@ -109,6 +109,14 @@ def copy_again(leaving: dict[str, Any], props: dict[str, Any]) -> Filled:
     with Neon() as neon:
         source, target = (_place(neon, _cutovers(found)) for found in (leaving, props))
     return fill(source, target)
+
+
+def cut_short(props: dict[str, Any]) -> bool:
+    """Tell whether filling the branch of a cutover's `props` was cut short, which leaves it without its rows."""
+    if not props.get("copy"):
+        return False
+    with Neon() as neon, connected(_place(neon, _cutovers(props)).uri) as connection:
+        return being_filled(connection, props["branch"])
 
 
 def _judged(news: dict[str, Any]) -> tuple[str, list[str]]:

@@ -87,6 +87,12 @@ def read_note(connection: Connection, branch: str) -> Copied | None:
     return Copied(found["source"], found["fork"], found["begins"])
 
 
+def being_filled(connection: Connection, branch: str) -> bool:
+    """Tell whether the database of `branch` is being filled, or was when that was cut short."""
+    started = _STARTED.fullmatch(_comment(connection))
+    return started is not None and started["branch"] == branch
+
+
 def fill(source: Place, target: Place) -> Filled:
     """Carry the database of `source` over to `target`, whatever an earlier filling put there, and compare the two.
 
@@ -167,7 +173,7 @@ def _dump(tools: Tools, source: Place, folder: Path) -> tuple[str, Contents]:
 
 def _refuse_to_destroy(owner: Connection, target: Place, source: Place) -> None:
     """Raise TransferError if the target holds rows that no filling put there: filling empties it first."""
-    if (started := _STARTED.fullmatch(_comment(owner))) and started["branch"] == target.branch:
+    if being_filled(owner, target.branch):
         return
     copied = read_note(owner, target.branch)
     if copied and copied.source == source.branch:

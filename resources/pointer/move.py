@@ -26,7 +26,7 @@ from resources.database.rotation import close_login, drain, existing
 from resources.database.rows import RowCount, count_rows
 from resources.pointer.departure import Allowance, LeftBehindError, address, copies_again, rows_of
 from resources.pointer.probe import Health, UnhealthyError, probe
-from resources.transfer import copy_again
+from resources.transfer import copy_again, cut_short
 
 _KEPT = ("neon", "branch", "endpoint", "database", "owner", "role", "roles", "served_name", "baseline", "claim")
 _DOMAIN_PATIENCE = 10.0
@@ -50,6 +50,8 @@ def cut_over(props: dict[str, Any], olds: dict[str, Any] | None) -> dict[str, An
         to_fence |= fence_later(leaving)
     to_fence.pop(props["branch"], None)
     newly = not olds or olds["branch"] != props["branch"]
+    if leaving:
+        _make_whole(leaving, props)
     domain = _move(props, leaving, newly=newly) if props["deployment"] else ""
     served = served_by(props)
     entry = served | {"baseline": props["baseline"], "credentials": props["fingerprint"]}
@@ -74,6 +76,12 @@ def served_by(props: dict[str, Any]) -> dict[str, str]:
 def fence_later(props: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return, by its id, what has to be known of a branch to stop the writes to it in a later step or update."""
     return {props["branch"]: {key: props[key] for key in _KEPT}}
+
+
+def _make_whole(leaving: dict[str, Any], props: dict[str, Any]) -> None:
+    """Fill a copy anew that a killed update left without its rows: the probe comes before the fence, and needs them."""
+    if cut_short(props) and copies_again(leaving, props):
+        pulumi.log.info(f"an update was cut short while the rows were carried over: {copy_again(leaving, props)}")
 
 
 def _move(props: dict[str, Any], leaving: dict[str, Any] | None, *, newly: bool) -> str:

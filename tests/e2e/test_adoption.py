@@ -55,12 +55,12 @@ class Shop(World):
 
 
 @pytest.fixture(scope="module")
-def shop(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def shop(emptied: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """An app that serves from `main` as its owner, a branch `dev`, a role and variables: all made by hand."""
     folder = tmp_path_factory.mktemp("adoption")
     (backend := folder / "backend").mkdir()
-    hand = Existing.made(cloud, "adoption")
-    shop = Shop(make_workspace(ROOT, folder / "program"), cloud, backend)
+    hand = Existing.made(emptied, "adoption")
+    shop = Shop(make_workspace(ROOT, folder / "program"), emptied, backend)
     object.__setattr__(shop, "hand", hand)
     for script in ("migrate", "seed"):
         shop.run("npm", "run", "--silent", script, env={"DATABASE_URL": hand.url("main")}, cwd=str(ROOT / "app"))

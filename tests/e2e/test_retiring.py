@@ -35,7 +35,9 @@ def test_a_branch_that_is_dropped_at_once_is_refused(world: World) -> None:
     world.promote("prod-v2")
     branches = world.setting("prod", "branches")
     world.edit("prod", branches={"prod-v2": FROM_DEV})
-    assert "environments:branches.prod-v1: its line is gone, and nobody has let go of it" in refused(world)
+    said = refused(world)
+    assert "prod-v1 is dropped; nobody has let go of it" in said
+    assert "protected" in said
     world.edit("prod", branches=branches)
 
 

@@ -31,7 +31,8 @@ class Upgraded(World):
 
     def ask(self, project: str, branch: str, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement as the owner of a branch's database, in any project."""
-        query = {"branch_id": self.outputs("prod")["branches"][branch]}
+        branches = self.neon("GET", f"/projects/{project}/branches")["branches"]
+        query = {"branch_id": next(found["id"] for found in branches if found["name"] == branch)}
         query |= {"database_name": "neondb", "role_name": "neondb_owner"}
         uri = self.neon("GET", f"/projects/{project}/connection_uri", **query)["uri"]
         with psycopg.connect(uri, autocommit=True) as connection:
@@ -40,11 +41,11 @@ class Upgraded(World):
 
 
 @pytest.fixture(scope="module")
-def old(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+def old(emptied: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
     """Production on the older Postgres, with rows of visitors."""
     oldest = next(iter(Installations.find().by_major))
     assert oldest < Installations.find().default.major, "an older Postgres is needed: apt-get install postgresql"
-    made = make_world(cloud, tmp_path_factory.mktemp("upgrade"), "upgrade")
+    made = make_world(emptied, tmp_path_factory.mktemp("upgrade"), "upgrade")
     world = Upgraded(made.folder, made.cloud, made.backend)
     world.edit("dev", project={"name": "upgrade", "postgres": oldest})
     world.bring_up_dev()

@@ -1,5 +1,5 @@
 """The worlds of the end-to-end tests, here for tests that pull the plug."""
 
-from tests.e2e.conftest import bare, cloud, world
+from tests.e2e.conftest import bare, cloud, emptied, world
 
-__all__ = ["bare", "cloud", "world"]
+__all__ = ["bare", "cloud", "emptied", "world"]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -82,11 +83,13 @@ def test_recovery_refuses_while_the_engine_is_alive(world: World) -> None:
     assert engine.returncode == 0
 
 
-def kill_at(world: World, step: str, *, everything: bool, after: float = 0.05, stack: str = "prod") -> None:
-    """Start a promotion and kill it `after` seconds of `step`."""
+def kill_at(
+    world: World, step: str, *, everything: bool, after: float | Callable[[], None] = 0.05, stack: str = "prod"
+) -> None:
+    """Start a promotion and kill it `after` seconds of `step`, or once that has returned."""
     engine = start(world, stack)
     wait_for(engine, step)
-    time.sleep(after)
+    time.sleep(after) if isinstance(after, float) else after()
     plugins = psutil.Process(engine.pid).children(recursive=True)
     engine.kill()
     if everything:

@@ -8,17 +8,24 @@ import pytest
 
 from tests.e2e.upgrades import CREATED, Upgraded, newer, old
 from tests.faults.test_kill import kill_at
+from tests.localcloud.neon.hosting import wait_until
 
 __all__ = ["newer", "old"]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-@pytest.mark.parametrize(("step", "after"), [("Transfer", 0.4), ("Cutover", 0.3), ("Cutover", 0.8)])
+FILLING = (
+    "SELECT shobj_description(oid, 'pg_database') LIKE '%is being filled%' FROM pg_database WHERE datname = 'neondb'"
+)
+
+
+@pytest.mark.parametrize(("step", "after"), [("Transfer", 0.4), ("Cutover", None), ("Cutover", 0.8)])
 def test_an_upgrade_that_was_killed_converges_by_the_documented_recovery(
-    old: Upgraded, newer: str, step: str, after: float
+    old: Upgraded, newer: str, step: str, after: float | None
 ) -> None:
-    name, domain = f"killed-{step.lower()}-{round(1000 * after)}", old.outputs("prod")["domain"]
+    """Kill it some seconds after a step began, or while the rows are carried over once more behind the fence."""
+    name, domain = f"killed-{step.lower()}-{after or 'filling'}".replace(".", "-"), old.outputs("prod")["domain"]
     before = old.serving()
     old.edit("prod", branches=old.setting("prod", "branches"), serve="prod-v1")
     if before["branch"] != "prod-v1":
@@ -27,7 +34,12 @@ def test_an_upgrade_that_was_killed_converges_by_the_documented_recovery(
     old.edit("prod", accept=None)
     old.copy_into(newer, name, "prod-v1")
 
-    kill_at(old, f"environments:{step}", everything=True, after=after)
+    def is_filled_again() -> None:
+        wait_until(lambda: old.ask(newer, name, FILLING) == [(True,)])
+
+    kill_at(old, f"environments:{step}", everything=True, after=after or is_filled_again)
+    if not after:
+        assert old.ask(newer, name, FILLING) == [(True,)], "what was being filled is not whole"
     assert old.health(domain)["ok"], "whatever was killed, the app answers"
     assert "Recovered" in old.run(sys.executable, "-m", "recovery", "-s", "prod")
     old.up("prod")

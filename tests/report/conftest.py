@@ -1,5 +1,5 @@
 """The local cloud and a world with nothing brought up, here for the previews of the report."""
 
-from tests.e2e.conftest import bare, cloud
+from tests.e2e.conftest import bare, cloud, emptied
 
-__all__ = ["bare", "cloud"]
+__all__ = ["bare", "cloud", "emptied"]
