@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,8 +93,10 @@ def _copy_stopped(installation: Installation, source: Path, target: Path, timeli
 
 async def _copy_running(installation: Installation, compute: Compute, target: Path, timeline: int) -> Origin:
     async with catalog.connect(compute.sockets) as connection:
-        # The slot keeps the write-ahead log since the backup's start; it goes when the session ends.
-        await connection.execute("SELECT pg_create_physical_replication_slot('branch', true, true)")
+        # The slot keeps the write-ahead log since the backup's start. It goes when the session has ended, which the
+        # server notices later than the client: the next copy's needs another name.
+        slot = f"branch_{secrets.token_hex(8)}"
+        await connection.execute("SELECT pg_create_physical_replication_slot(%s, true, true)", (slot,))
         await connection.execute("SELECT pg_backup_start('branch', fast => true)")
         await asyncio.to_thread(_copy_backup, installation, compute.data, target)
         stopped = await connection.execute(
