@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pulumi
 
-from components.credentials import CredentialsError, require_credentials
-from components.dropped import dropped
 from components.environment import Environment
-from components.other_stacks import read_exports
-from components.plan import Digests, folders, foreign_stacks, plan
-from components.settings import SettingsError
-from components.stack_file import read_stack
-from resources.app_files import app_digest
+from environments.clients.app_files import app_digest
+from environments.clients.credentials import CredentialsError, require_credentials
+from environments.plan.dropped import dropped
+from environments.plan.plan import Digests, folders, foreign_stacks, plan
+from environments.program.other_stacks import read_exports
+from environments.program.stack_file import read_stack
+from environments.settings import SettingsError
 
 stack = pulumi.get_stack()
 try:

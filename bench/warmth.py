@@ -21,8 +21,8 @@ from typing import Any
 import httpx
 import psycopg
 
+from environments.database.prewarm import Relation, Warmth, hot_relations, warm
 from localcloud.program import Program
-from resources.database.warm import Relation, Warmth, hot_relations, warm
 
 ROWS = 1_500_000
 QUERIES = 1000

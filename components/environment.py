@@ -10,11 +10,10 @@ import pulumi
 import pulumi_neon as neon
 import pulumiverse_vercel as vercel
 
-from components import already_there
-from components import neon as neon_side
-from components import vercel as vercel_side
+from components import branch as neon_side
+from components import variables as vercel_side
 from components.served import Served, make_guest, needs
-from components.topology import (
+from environments.plan.topology import (
     BranchPlan,
     DefaultBranch,
     ExistingProjects,
@@ -24,12 +23,13 @@ from components.topology import (
     OwnBranch,
     Topology,
 )
-from resources.cutover import Cutover
-from resources.deployment import Deployment
-from resources.migration import Migration
-from resources.ready import Ready
-from resources.seal import Seal
-from resources.temporary import TemporaryBranch
+from environments.program import existing as already_there
+from environments.resources.cutover import Cutover
+from environments.resources.deployment import Deployment
+from environments.resources.migration import Migration
+from environments.resources.ready import Ready
+from environments.resources.temporary_branch import TemporaryBranch
+from environments.resources.variable_drift import VariableDrift
 
 
 class Environment(pulumi.ComponentResource):
@@ -38,7 +38,7 @@ class Environment(pulumi.ComponentResource):
     def __init__(
         self, name: str, topology: Topology, team: str | None = None, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Make what the topology says: Branch -> Migration -> Ready -> Deployment -> Cutover -> variables -> Seal.
+        """Make what the topology says: Branch -> Migration -> Ready -> Deployment -> Cutover -> variables -> VariableDrift.
 
         The computes of the branches that don't serve come after the cutover: the one that served until now shrinks.
         `team` is the id of the Vercel team that the project belongs to.
@@ -273,7 +273,7 @@ class Environment(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover], hooks=hooks),
             )
         if topology.sensitive:
-            Seal(
+            VariableDrift(
                 "served",
                 project=self.vercel_project,
                 variables={key: variable.id for key, variable in made.items()},

@@ -7,10 +7,10 @@ from typing import Any
 
 import pulumi
 
-from components.neon import size
-from components.topology import ForeignBranch, Topology
-from resources.access import Access
-from resources.guest import Guest
+from components.branch import size
+from environments.plan.topology import ForeignBranch, Topology
+from environments.resources.app_login import AppLogin
+from environments.resources.external_login import ExternalLogin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +20,12 @@ class Served:
     project: pulumi.Input[str]
     branch: pulumi.Output[str]
     endpoint: pulumi.Output[str]
-    login: Access | Guest
+    login: AppLogin | ExternalLogin
     fork: pulumi.Output[str] | str = ""
     copied_from: dict[str, pulumi.Input[Any]] | None = None
 
 
-def make_guest(topology: Topology, project: pulumi.Input[str], parent: pulumi.Resource) -> Guest | None:
+def make_guest(topology: Topology, project: pulumi.Input[str], parent: pulumi.Resource) -> ExternalLogin | None:
     """Make what remembers the branches of other stacks that the pointer led to; None where it leads to none."""
     if "development" in topology.vercel_targets:
         return None
@@ -44,7 +44,7 @@ def make_guest(topology: Topology, project: pulumi.Input[str], parent: pulumi.Re
         "roles": list(topology.app_roles),
         "generation": topology.credentials,
     }
-    return Guest("guest", props, pulumi.ResourceOptions(parent=parent, protect=not topology.disposable))
+    return ExternalLogin("guest", props, pulumi.ResourceOptions(parent=parent, protect=not topology.disposable))
 
 
 def needs(topology: Topology) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def test_the_configuration_is_read_in_one_place() -> None:
     program = [ROOT / "__main__.py", *(path for part in ("components", "resources") for path in modules(part))]
     readers = {name(path) for path in program if {"pulumi.Config", "pulumi.runtime.config"} & attributes(path)}
     assert len(readers) == 1
-    assert readers <= {"__main__.py", "components/stack_file.py"}
+    assert readers <= {"__main__.py", "environments/program/stack_file.py"}
 
 
 def attributes(path: Path) -> set[str]:

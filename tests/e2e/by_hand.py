@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from resources.app_files import app_files
+from environments.clients.app_files import app_files
 from tests.e2e.conftest import World
 
 Json = dict[str, Any]

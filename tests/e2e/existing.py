@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
+from environments.clients.app_files import app_files
 from localcloud.cloud import ROOT, Cloud
-from resources.app_files import app_files
 
 PATIENCE = 60.0
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from components.settings.preview import stack_file
-from resources.app_files import app_files
+from environments.clients.app_files import app_files
+from environments.settings.pull_request import stack_file
 from tests.e2e.conftest import World
 
 PATIENCE = 20.0

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 STEPS = [
     "neon:index:Branch",
     "neon:index:Endpoint",
-    "environments:Access",
+    "environments:AppLogin",
     "environments:Ready",
     "environments:Deployment",
     "environments:Cutover",

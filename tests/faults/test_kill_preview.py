@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from components.settings.preview import stack_file
+from environments.settings.pull_request import stack_file
 from tests.e2e.conftest import World
 from tests.e2e.previews import branches, computes, push, variables
 from tests.faults.test_kill import kill_at
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 STEPS = [
     ("environments:TemporaryBranch", False),
     ("environments:TemporaryBranch", True),
-    ("environments:Access", True),
+    ("environments:AppLogin", True),
     ("vercel:index:ProjectEnvironmentVariable", True),
 ]
 

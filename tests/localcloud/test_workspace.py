@@ -16,9 +16,9 @@ def checkout(tmp_path: Path) -> Path:
         "Pulumi.prod.yaml",
         "__main__.py",
         "requirements.txt",
-        "components/neon.py",
+        "components/branch.py",
         "components/__pycache__/neon.pyc",
-        "resources/cutover.py",
+        "environments/resources/cutover.py",
         "app/package.json",
         "app/node_modules/pg/index.js",
         "sdks/neon/pulumi_neon/__init__.py",
@@ -44,8 +44,8 @@ def test_a_copy_holds_the_program_and_nothing_else(checkout: Path, tmp_path: Pat
         "Pulumi.prod.yaml",
         "__main__.py",
         "requirements.txt",
-        "components/neon.py",
-        "resources/cutover.py",
+        "components/branch.py",
+        "environments/resources/cutover.py",
         "app/package.json",
         "sdks/neon/pulumi_neon/__init__.py",
     }
@@ -58,7 +58,7 @@ def test_writing_into_a_copy_leaves_the_checkout_alone(checkout: Path, tmp_path:
         if not name.startswith(".venv"):
             (copy / name).write_text("changed")
     assert (checkout / "Pulumi.prod.yaml").read_text() == "Pulumi.prod.yaml"
-    assert (checkout / "components/neon.py").read_text() == "components/neon.py"
+    assert (checkout / "components/branch.py").read_text() == "components/branch.py"
 
 
 def test_a_second_copy_needs_force_and_renews_the_program_only(checkout: Path, tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from migrations.drizzle_journal import DrizzleJournal
-from migrations.judge import JudgeOptions, Verdict, judge
-from migrations.model import Applied, Migration, Tool
-from migrations.plain_sql import PlainSql
+from environments.migrations.checks.judge import JudgeOptions, Verdict, judge
+from environments.migrations.drizzle.journal import DrizzleJournal
+from environments.migrations.model import Applied, Migration, Tool
+from environments.migrations.plain.files import PlainSql
 
 WHEN = 1_795_516_349_352
 STEP = 60_000

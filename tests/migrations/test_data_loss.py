@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrations.judge import JudgeOptions
+from environments.migrations.checks.judge import JudgeOptions
 from tests.migrations.folders import refused, verdict
 
 BEFORE = """

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from migrations.drizzle_folders import DrizzleFolders
-from migrations.model import Applied, BrokenMigrationsError
+from environments.migrations.drizzle.folders import DrizzleFolders
+from environments.migrations.model import Applied, BrokenMigrationsError
 from tests.migrations.folders import folders, journal
 
 BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {

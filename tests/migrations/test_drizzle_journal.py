@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from migrations.drizzle_journal import DrizzleJournal
-from migrations.model import Applied, BrokenMigrationsError
+from environments.migrations.drizzle.journal import DrizzleJournal
+from environments.migrations.model import Applied, BrokenMigrationsError
 from tests.migrations.folders import STEP, WHEN, journal, write_journal
 
 APP = Path(__file__).resolve().parents[2] / "app" / "drizzle"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrations.plain_sql import PlainSql
+from environments.migrations.plain.files import PlainSql
 from tests.migrations.folders import verdict
 
 BEFORE = "CREATE TABLE orders (id int PRIMARY KEY, note text); CREATE TABLE items (id int PRIMARY KEY);"

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from migrations.drizzle_folders import DrizzleFolders
-from migrations.drizzle_journal import DrizzleJournal
-from migrations.history import history_refusals
-from migrations.model import Applied, Migration
+from environments.migrations.checks.history import history_refusals
+from environments.migrations.drizzle.folders import DrizzleFolders
+from environments.migrations.drizzle.journal import DrizzleJournal
+from environments.migrations.model import Applied, Migration
 from tests.migrations.folders import STEP, WHEN, applied, migration
 
 TOOL = DrizzleJournal()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from migrations import lint as module
-from migrations.judge import JudgeOptions
-from migrations.lint import LintError, lint
+from environments.migrations.checks import lint as module
+from environments.migrations.checks.judge import JudgeOptions
+from environments.migrations.checks.lint import LintError, lint
 from tests.migrations.folders import migration, refused, verdict
 
 LOCKS = 'ALTER TABLE "orders" ADD CONSTRAINT "c" CHECK ("id" > 0);'

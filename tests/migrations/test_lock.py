@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from migrations.lock import KEY, LockedError, locked
+from environments.migrations.lock import KEY, LockedError, locked
 from tests.localcloud.neon.hosting import ROOT
 from tests.resources.computes import Session
 from tests.resources.computes import run as query
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 HOLDER = """
 import os, sys
-from migrations.lock import locked
+from environments.migrations.lock import locked
 with locked(os.environ["URL"], 1):
     print("held", flush=True)
     sys.stdin.read()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrations.made_otherwise import made_otherwise
+from environments.migrations.checks.untracked_tables import made_otherwise
 from tests.migrations.folders import verdict
 from tests.resources.computes import Session, run
 

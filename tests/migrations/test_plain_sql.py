@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from migrations.model import Applied, BrokenMigrationsError
-from migrations.plain_sql import PlainSql
-from migrations.tools import tool_for
+from environments.migrations.model import Applied, BrokenMigrationsError
+from environments.migrations.plain.files import PlainSql
+from environments.migrations.tools import tool_for
 from tests.migrations.folders import folders, journal, plain
 
 

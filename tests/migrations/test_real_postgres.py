@@ -11,12 +11,12 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from migrations.drizzle_folders import DrizzleFolders
-from migrations.drizzle_journal import DrizzleJournal
-from migrations.drizzle_table import TABLE
-from migrations.judge import judge
-from migrations.model import Applied, BrokenMigrationsError
-from migrations.plain_sql import TABLE_SQL, PlainSql
+from environments.migrations.checks.judge import judge
+from environments.migrations.drizzle.folders import DrizzleFolders
+from environments.migrations.drizzle.journal import DrizzleJournal
+from environments.migrations.drizzle.table import TABLE
+from environments.migrations.model import Applied, BrokenMigrationsError
+from environments.migrations.plain.files import TABLE_SQL, PlainSql
 from tests.migrations import examples
 from tests.migrations.folders import QUIET, STEP, WHEN, folders, journal, plain, verdict
 from tests.resources.computes import Cluster, Session, own_cluster, run

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from migrations.limits import Limits
-from migrations.outcome import MigrationFailedError
-from migrations.rehearsal import is_valid, receipt_digest, rehearse, told_of
-from migrations.run import Pending
-from migrations.throwaway import delete_leftovers, throwaway
-from migrations.tools import tool_for
-from resources.clients.neon_api import Address, Neon
+from environments.clients.neon import Address, Neon
+from environments.migrations.limits import Limits
+from environments.migrations.rehearsal import is_valid, receipt_digest, rehearse, told_of
+from environments.migrations.result import MigrationFailedError
+from environments.migrations.run import Pending
+from environments.migrations.scratch_branch import delete_leftovers, throwaway
+from environments.migrations.tools import tool_for
 from tests.localcloud.neon.hosting import Project
 from tests.migrations.written import KINDS, write
 from tests.resources.computes import OWNER, Database, Session

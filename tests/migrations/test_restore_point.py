@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from migrations.restore_point import Copy, find_restore_point, make_restore_point, undone
-from resources.clients.neon_api import Address, Neon
+from environments.clients.neon import Address, Neon
+from environments.migrations.restore_point import Copy, find_restore_point, make_restore_point, undone
 from tests.localcloud.neon.hosting import Project
 from tests.resources.computes import OWNER, Database, Session
 from tests.resources.computes import run as query

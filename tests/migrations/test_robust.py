@@ -2,8 +2,8 @@
 
 import pytest
 
-from migrations.judge import JudgeOptions
-from migrations.told import told
+from environments.migrations.checks.judge import JudgeOptions
+from environments.migrations.render import told
 from tests.migrations.folders import verdict
 
 ODD = """

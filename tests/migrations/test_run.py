@@ -15,13 +15,13 @@ import httpx
 import psycopg
 import pytest
 
-from migrations import run as running
-from migrations.limits import APPLICATION, Limits
-from migrations.outcome import MigrationFailedError, Run
-from migrations.run import Pending, run, run_for
-from migrations.run_drizzle import end_sessions, kit_run
-from migrations.tools import tool_for
-from resources.clients.postgres import with_login
+from environments.clients.postgres import with_login
+from environments.migrations import run as running
+from environments.migrations.drizzle.kit import end_sessions, kit_run
+from environments.migrations.limits import APPLICATION, Limits
+from environments.migrations.result import MigrationFailedError, Run
+from environments.migrations.run import Pending, run, run_for
+from environments.migrations.tools import tool_for
 from tests.localcloud.neon.hosting import ROOT, wait_until
 from tests.migrations.written import KINDS, file_of, write
 from tests.resources.computes import OWNER, Database, Session
@@ -159,9 +159,9 @@ def test_a_session_that_is_ended_half_way_is_told_and_the_next_run_converges(
 RUNNER = """
 import os, sys
 from pathlib import Path
-from migrations.limits import Limits
-from migrations.run import run
-from migrations.tools import tool_for
+from environments.migrations.limits import Limits
+from environments.migrations.run import run
+from environments.migrations.tools import tool_for
 folder = Path(sys.argv[1])
 run(tool_for(folder), folder, os.environ["URL"], Limits())
 """

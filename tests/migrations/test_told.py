@@ -1,11 +1,11 @@
 """The verdict in words: bounded, readable, without passwords, and it can be taken apart again."""
 
-from migrations.drizzle_journal import DrizzleJournal
-from migrations.judge import JudgeOptions, judge
-from migrations.told import WIDTH, pieces, pieces_of, told
-from report.preview import Preview
-from report.told import Review
-from report.told import told as heard
+from environments.commands.report.preview import Preview
+from environments.commands.report.told import Review
+from environments.commands.report.told import told as heard
+from environments.migrations.checks.judge import JudgeOptions, judge
+from environments.migrations.drizzle.journal import DrizzleJournal
+from environments.migrations.render import WIDTH, pieces, pieces_of, told
 from tests.migrations.folders import QUIET, verdict
 
 

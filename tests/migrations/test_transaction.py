@@ -2,8 +2,8 @@
 
 import pytest
 
-from migrations.judge import JudgeOptions
-from migrations.plain_sql import PlainSql
+from environments.migrations.checks.judge import JudgeOptions
+from environments.migrations.plain.files import PlainSql
 from tests.migrations.examples import EARLY, RUNNABLE, SETUP, UNRUNNABLE
 from tests.migrations.folders import refused
 

@@ -16,9 +16,9 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from environments.database import app_role
 from localcloud.neon.copying import remove_tree
 from localcloud.neon.installation import Installation
-from resources.database import app_role
 from tests.localcloud.neon.hosting import Project
 
 OWNER = "neondb_owner"
@@ -52,7 +52,7 @@ class Database:
         return psycopg.connect(str(uri.copy_with(username=role or self.role, password=password)), autocommit=True)
 
     def make_app(self, connection: Session, role: str = "") -> None:
-        """Make an app role as Access does."""
+        """Make an app role as AppLogin does."""
         app_role.make_role(connection, role or self.role, PASSWORD, OWNER)
         app_role.grant_rows(connection, role or self.role, self.name, OWNER)
 

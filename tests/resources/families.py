@@ -1,6 +1,6 @@
 """The kinds of tables that rows are counted in: each holds its rows in another way, and is called in another way."""
 
-from resources.database.rows import count_rows
+from environments.database.rows import count_rows
 from tests.resources.computes import Session
 
 FAMILIES = {

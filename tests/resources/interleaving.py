@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from resources.database.app_role import baseline
-from resources.database.rows import RowCount, count_rows
+from environments.database.app_role import baseline
+from environments.database.rows import RowCount, count_rows
 from tests.resources.computes import Database, Session, run
 from tests.resources.families import FAMILIES, NAMES, SCHEMA
 

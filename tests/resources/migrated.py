@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from resources.app_files import app_digest
-from resources.migration import _OUTPUTS, MigrationProvider
+from environments.clients.app_files import app_digest
+from environments.resources.migration import _OUTPUTS, MigrationProvider
 from tests.migrations.written import write
 from tests.resources.computes import OWNER, Database
 

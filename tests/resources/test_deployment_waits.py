@@ -4,7 +4,7 @@ from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
 
-from resources.deployment import DeploymentProvider
+from environments.resources.deployment import DeploymentProvider
 
 RUNS = {"path": "app", "digest": "old", "branch": "br-1", "fingerprint": "f1", "waiting": []}
 ADDED = RUNS | {"digest": "fresh"}

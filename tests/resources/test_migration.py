@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from pulumi.runtime.rpc import UNKNOWN
 
-from migrations import rehearsal
-from migrations.lock import LockedError
-from migrations.outcome import MigrationFailedError
-from resources import migrating
+from environments.migrations import apply as migrating
+from environments.migrations import rehearsal
+from environments.migrations.lock import LockedError
+from environments.migrations.result import MigrationFailedError
 from tests.localcloud.neon.hosting import API_KEY, ROOT, Host
 from tests.resources.computes import Database, Session, run
 from tests.resources.migrated import World, changes, create, provider, refusals, update
@@ -143,14 +143,14 @@ def test_a_run_whose_state_was_lost_is_found_with_its_way_back(world: World) -> 
 
 KILLED = """
 import json, os, signal, sys
-from resources import migrating
-from resources.migration import MigrationProvider
+from environments.migrations import apply as migrating
+from environments.resources.migration import MigrationProvider
 step = sys.argv[1]
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 if step == "in the rehearsal":
-    import migrations.rehearsal
-    migrations.rehearsal.count_tables = die
+    import environments.migrations.rehearsal
+    environments.migrations.rehearsal.count_tables = die
 elif step == "before the run":
     migrating.run_pending = die
 else:

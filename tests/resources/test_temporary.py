@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from resources.access import ClaimedError
-from resources.clients.neon_api import Neon
-from resources.clients.postgres import connected
-from resources.database.mark import Claim, Mark, write_mark
-from resources.temporary import NameTakenError, TemporaryBranchProvider
+from environments.clients.neon import Neon
+from environments.clients.postgres import connected
+from environments.database.marker import BranchMarker, Claim, write_mark
+from environments.resources.app_login import ClaimedError
+from environments.resources.temporary_branch import NameTakenError, TemporaryBranchProvider
 from tests.localcloud.neon.hosting import API_KEY, Host, Project
 
 pytestmark = pytest.mark.slow
@@ -112,7 +112,9 @@ def test_a_branch_that_another_stack_serves_from_is_not_deleted(inputs: dict[str
                       status=201)  # fmt: skip
     with connected(project.uri(made.id)) as owner:
         owner.execute("CREATE ROLE app_other_1")
-        write_mark(owner, "app_other_1", made.id, Mark("1", None, Claim("other", 0.25, 1, 300, protected=False)))
+        write_mark(
+            owner, "app_other_1", made.id, BranchMarker("1", None, Claim("other", 0.25, 1, 300, protected=False))
+        )
     with pytest.raises(ClaimedError, match="other serves from branch pr-7"):
         PROVIDER.delete(made.id, made.outs or {})
     assert "pr-7" in there(project)

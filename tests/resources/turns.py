@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from resources.database.continuity import EVERY_ROW
-from resources.database.fence import lift_fence, raise_fence
-from resources.database.mark import Mark, write_mark
-from resources.database.rows import RowCount
-from resources.pointer.departure import own_rows
+from environments.cutover.guard import own_rows
+from environments.database.fence import lift_fence, raise_fence
+from environments.database.marker import BranchMarker, write_mark
+from environments.database.provenance import EVERY_ROW
+from environments.database.rows import RowCount
 from tests.resources.computes import OWNER, Database
 from tests.resources.interleaving import History, Row
 
@@ -43,9 +43,9 @@ class TurningHistory(History):
         self._clones: list[str] = []
 
     def take_baseline(self) -> None:
-        """Take it and note it on the branch, as Access does."""
+        """Take it and note it on the branch, as AppLogin does."""
         super().take_baseline()
-        write_mark(self.admin, self.database.role, self.branch, Mark(str(self.baseline)))
+        write_mark(self.admin, self.database.role, self.branch, BranchMarker(str(self.baseline)))
 
     def note_moment(self) -> None:
         """Make this a moment that the branch can be set back to."""

@@ -16,7 +16,7 @@ _SLOW = {"project", "own_host", "cloud"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes its time by what it asks for."""
+    """BranchMarker what takes its time by what it asks for."""
     for item in items:
         if item.path.is_relative_to(_FOLDER) and isinstance(item, pytest.Function) and _SLOW & {*item.fixturenames}:
             item.add_marker(pytest.mark.slow)

@@ -1,0 +1,210 @@
+"""Neon's side of an environment: its project, and each owned branch with its compute and its credentials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_neon as neon
+
+from environments.plan.topology import BranchPlan, Compute, NewProjects, NoBranch
+from environments.resources.app_login import AppLogin
+from environments.resources.branch_source import BranchSource
+from environments.resources.temporary_branch import TemporaryBranch
+from environments.resources.transfer import Transfer
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchArgs:
+    """What one branch is made from, and what the app uses of it."""
+
+    project: pulumi.Input[str]
+    source_project: pulumi.Input[str]
+    parent: pulumi.Input[str | None]
+    parent_stack: str
+    parent_name: str
+    parent_is_own: bool
+    plan: BranchPlan
+    lends: bool
+    guests: pulumi.Input[dict[str, Any]]
+    database: str
+    owner: str
+    role: str
+    roles: tuple[str, str]
+    generation: int
+    serves: bool
+    hooks: pulumi.ResourceHookBinding | None
+
+
+class Branch(pulumi.ComponentResource):
+    """One owned branch: where it comes from, its rows, its compute and its app's login."""
+
+    origin: BranchSource
+    branch: neon.Branch | TemporaryBranch
+    endpoint: neon.Endpoint
+    transfer: Transfer | None = None
+    access: AppLogin
+
+    def __init__(self, name: str, args: BranchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the branch; nothing in it is replaced or deleted by any edit but dropping it."""
+        super().__init__("environments:neon:Branch", name, None, opts)
+        self._name, self._args = name, args
+        plan, (timestamp, lsn) = args.plan, args.plan.at
+        self.project = args.project
+        self.origin = BranchSource(
+            name,
+            project=args.project,
+            stack=args.parent_stack,
+            branch=args.parent_name,
+            at=str(timestamp or lsn or ""),
+            parent=args.parent,
+            own=args.parent_is_own and not plan.copied,
+            kind=_kind(plan),
+            lends=args.lends,
+            wanted={"name": plan.name, "protected": plan.protected, "fate": plan.fate, **size(plan.compute)},
+            database=args.database,
+            owner=args.owner,
+            serves=args.serves,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.branch = _permanent(self, name, args) if plan.lifetime is None else _temporary(self, name, args)
+
+    @property
+    def copied_from(self) -> dict[str, pulumi.Input[Any]] | None:
+        """What a cutover has to know of a branch that was filled by dump and restore; None for a clone."""
+        if self.transfer is None:
+            return None
+        return {"source_branch": self._args.parent, "seconds": self.transfer.seconds}
+
+    def open(self, after: list[pulumi.Resource]) -> None:
+        """Give the branch its compute and its login.
+
+        A branch that no longer serves shrinks and suspends, which restarts its compute: `after` is what has to be done
+        before that, the cutover to the one that serves.
+        """
+        args = self._args
+        self.endpoint = _endpoint(self._name, args, self.branch, self, after)
+        if args.plan.copied:
+            self.transfer = self._fill(self.endpoint)
+        self.access = AppLogin(
+            self._name,
+            project=args.project,
+            branch=self.branch.id,
+            endpoint=self.endpoint.id,
+            database=args.database,
+            owner=args.owner,
+            role=args.role,
+            roles=args.roles,
+            generation=args.generation,
+            serves=args.serves,
+            keep=args.plan.keep_logins,
+            adopted=isinstance(args.plan.parent, NoBranch),
+            fate=args.plan.fate,
+            guests=args.guests,
+            opts=pulumi.ResourceOptions.merge(
+                _held(self, args.plan),
+                pulumi.ResourceOptions(depends_on=[self.transfer] if self.transfer is not None else []),
+            ),
+        )
+        self.register_outputs({})
+
+    def _fill(self, endpoint: neon.Endpoint) -> Transfer:
+        args = self._args
+        return Transfer(
+            self._name,
+            source_name=args.parent_name,
+            source_project=args.source_project,
+            source_branch=args.parent,
+            project=args.project,
+            branch=self.branch.id,
+            endpoint=endpoint.id,
+            database=args.database,
+            owner=args.owner,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def size(compute: Compute) -> dict[str, float]:
+    """Return a compute's size as our own resources take it."""
+    return {"min_cu": compute.min_cu, "max_cu": compute.max_cu, "suspend": compute.suspend_seconds}
+
+
+def _held(parent: pulumi.Resource, plan: BranchPlan) -> pulumi.ResourceOptions:
+    """Return how the engine holds on to what a branch is made of, when its line is dropped."""
+    kept, released = plan.fate == "kept", plan.fate == "released"
+    return pulumi.ResourceOptions(parent=parent, protect=kept, retain_on_delete=released)
+
+
+def _kind(plan: BranchPlan) -> str:
+    if isinstance(plan.parent, NoBranch):
+        return "adopted"
+    if plan.lifetime is None:
+        return "copy" if plan.copied else "clone"
+    return "empty" if plan.schema_only else "temporary"
+
+
+def _permanent(parent: Branch, name: str, args: BranchArgs) -> neon.Branch:
+    plan, (timestamp, lsn) = args.plan, args.plan.at
+    settled = ["parentId", "parentLsn", "parentTimestamp"]
+    return neon.Branch(
+        name,
+        project_id=args.project,
+        name=plan.name,
+        parent_id=neon.get_project_output(id=args.project).default_branch_id if plan.copied else args.parent,
+        parent_timestamp=timestamp,
+        parent_lsn=lsn,
+        protected="yes" if plan.protected else None,
+        opts=pulumi.ResourceOptions.merge(
+            _held(parent, plan),
+            pulumi.ResourceOptions(depends_on=[parent.origin], ignore_changes=settled, hooks=args.hooks),
+        ),
+    )
+
+
+def _temporary(parent: Branch, name: str, args: BranchArgs) -> TemporaryBranch:
+    plan, (timestamp, lsn) = args.plan, args.plan.at
+    return TemporaryBranch(
+        name,
+        project=args.project,
+        name=plan.name,
+        source=f"{args.parent_name} (stack {args.parent_stack})",
+        parent=args.parent,
+        timestamp=timestamp,
+        lsn=lsn,
+        lifetime=plan.lifetime or 0,
+        schema_only=plan.schema_only,
+        database=args.database,
+        owner=args.owner,
+        opts=pulumi.ResourceOptions.merge(_held(parent, plan), pulumi.ResourceOptions(depends_on=[parent.origin])),
+    )
+
+
+def make_project(plan: NewProjects, parent: pulumi.Resource) -> neon.Project:
+    """Make the Neon project; its default branch stays as Neon makes it, since naming it could replace the project."""
+    return neon.Project(
+        plan.name,
+        name=plan.name,
+        region_id=plan.region,
+        pg_version=plan.postgres,
+        opts=pulumi.ResourceOptions(parent=parent, protect=True, retain_on_delete=True),
+    )
+
+
+def _endpoint(
+    name: str, args: BranchArgs, branch: neon.Branch | TemporaryBranch, parent: Branch, after: list[pulumi.Resource]
+) -> neon.Endpoint:
+    compute = args.plan.compute
+    # Neon deletes the compute of a branch that has expired, and the provider fails to delete what is gone.
+    with_it = None if args.plan.lifetime is None else branch
+    options = pulumi.ResourceOptions(depends_on=after, deleted_with=with_it)
+    return neon.Endpoint(
+        name,
+        project_id=args.project,
+        branch_id=branch.id,
+        type="read_write",
+        autoscaling_limit_min_cu=compute.min_cu,
+        autoscaling_limit_max_cu=compute.max_cu,
+        suspend_timeout_seconds=compute.suspend_seconds,
+        opts=pulumi.ResourceOptions.merge(_held(parent, args.plan), options),
+    )

@@ -1,0 +1,81 @@
+"""Connections to a branch's database: by the URL that Neon gives, with errors that tell no secret."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from environments.clients.http import ApiError, ApiUnreachableError
+from environments.clients.lazy_imports import httpx, psycopg
+from environments.clients.neon import OperationFailedError
+
+if TYPE_CHECKING:
+    Connection = psycopg.Connection[tuple[Any, ...]]
+else:
+    Connection = Any  # named in annotations only
+_CONNECT_SECONDS = 10
+_WAKE_SECONDS = 60.0
+_PAUSE = 0.1
+
+
+class NotReadyError(Exception):
+    """The database did not take a connection in time."""
+
+
+UNREACHABLE = (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError)
+"""What it raises to ask a database that isn't there, or doesn't answer: by Neon for its URL, then by that."""
+
+
+def with_login(uri: str, user: str, password: str) -> str:
+    """Return `uri` with another user and password in it, everything else as Neon gave it."""
+    return str(httpx.URL(uri).copy_with(username=quote(user, safe=""), password=quote(password, safe="")))
+
+
+def password_of(uri: str) -> str:
+    """Return the password in `uri`, empty if there is none."""
+    return httpx.URL(uri).password
+
+
+def user_of(uri: str) -> str:
+    """Return the user in `uri`."""
+    return httpx.URL(uri).username
+
+
+def fingerprint(uri: str) -> str:
+    """Return a short name for a URL that tells when it changes and nothing of what it holds."""
+    return hashlib.sha256(uri.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def connected(uri: str, *, statement_seconds: int = 30, wait_seconds: float = _WAKE_SECONDS) -> Iterator[Connection]:
+    """Open a connection in autocommit mode, waiting for a suspended compute to wake; close it afterwards.
+
+    Statements end after `statement_seconds`. Raises NotReadyError after `wait_seconds` without a connection; a wrong
+    password fails at once.
+    """
+    connection = _connect(uri, wait_seconds)
+    try:
+        connection.execute(f"SET statement_timeout = '{statement_seconds}s'".encode())
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(uri: str, wait_seconds: float) -> Connection:
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return psycopg.connect(uri, autocommit=True, connect_timeout=_CONNECT_SECONDS, prepare_threshold=None)
+        except psycopg.OperationalError as error:
+            reason = _first_line(error)
+            if "authentication failed" in reason or time.monotonic() > deadline:
+                raise NotReadyError(f"the database did not take a connection: {reason}") from None
+            time.sleep(_PAUSE)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,1 @@
+"""The commands of `environments`, one module or folder each."""

@@ -1,0 +1,219 @@
+"""The comment as a whole: what a reviewer asks first stands first, and what is too long is cut by whole sections."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from environments.commands.report.lineage import lineage
+from environments.commands.report.markdown import block, code, escaped, folded, name, prose, quote, table
+from environments.commands.report.preview import Preview, Size, Step
+from environments.commands.report.told import Told, tables, told
+
+LONGEST = 65_536
+"""Characters that GitHub takes in one comment; here counted as bytes, which are never fewer."""
+
+_MOST_ROWS = 100
+_MOST_TEXT = 40_000
+_LABELS = {"behind": "rows left behind", "stays": "what stays", "host": "database host", "deploy": "deployment"}
+_OPERATIONS = {"create": "make", "update": "change"}
+_DESTRUCTIVE = re.compile(r"delete|replace|discard")
+_REWRITTEN = "its columns changed, so this may be every row of it"
+_OURS = "pulumi-python"
+_NEVER = -1
+
+
+def marker(stack: str) -> str:
+    """Return the hidden first line by which a workflow finds the one comment of this stack again."""
+    return f"<!-- environments-review:{re.sub(r'[^A-Za-z0-9._-]', '_', stack)} -->"
+
+
+def comment(preview: Preview) -> str:
+    """Return the Markdown of one preview, short enough for one comment."""
+    heard = told(preview)
+    # What may be left out if all of it is too long, the dearest first.
+    optional = [
+        _refused(heard),
+        _warnings(heard),
+        _destroyed(preview),
+        _review(preview, heard),
+        _left_behind(heard),
+        _migrations(heard),
+        _undo(preview, heard),
+        _section("Lineage", lineage(preview, refused=bool(heard.refusals))),
+        "" if heard.refusals else _compute(preview),
+        _resources(preview, refused=bool(heard.refusals)),
+    ]
+    first = [marker(preview.stack), f"## {_headline(preview, heard)}"]
+    sections = [section for section in optional if section]
+    cut: list[str] = []
+    while sections and len("\n\n".join([*first, *sections, *cut]).encode()) >= LONGEST:
+        sections.pop()
+        cut = [f"The rest is too long for a comment; {code(f'pulumi preview -s {preview.stack}')} shows it."]
+    return "\n\n".join([*first, *sections, *cut]) + "\n"
+
+
+def _headline(preview: Preview, heard: Told) -> str:
+    stack = name(preview.stack)
+    if heard.refusals:
+        stays = f"; {preview.target or 'it'} stays on {name(preview.serving)}" if preview.serving else ""
+        return f"{stack}: {'the preview failed' if heard.crashed else 'refused'}, nothing was changed{stays}"
+    if heard.review:
+        return f"{stack}: {escaped(heard.review.title)}"
+    serves = f", {name(preview.serving)} goes on serving" if preview.serving else ""
+    changes = len(preview.changes)
+    if changes and not preview.existing:
+        return f"{stack}: will be made{f', serving {name(preview.wanted)}' if preview.wanted else ''}"
+    if not changes:
+        return f"{stack}: nothing to do{serves}"
+    if preview.serving and preview.wanted and preview.serving != preview.wanted:
+        return (
+            f"{stack}: {preview.target or 'the pointer'} moves from {name(preview.serving)} to {name(preview.wanted)}"
+        )
+    return f"{stack}: {_count(changes)} {'change' if changes > 1 else 'changes'}{serves}"
+
+
+def _refused(heard: Told) -> str:
+    return _quotes("CAUTION", heard.refusals)
+
+
+def _warnings(heard: Told) -> str:
+    return _quotes("NOTE", heard.warnings)
+
+
+def _quotes(kind: str, texts: Sequence[str]) -> str:
+    quotes: list[str] = []
+    for text in texts:
+        if sum(map(len, quotes)) > _MOST_TEXT:
+            return "\n\n".join([*quotes, f"… and {len(texts) - len(quotes)} more"])
+        quotes.append(quote(kind, _lines(text)))
+    return "\n\n".join(quotes)
+
+
+def _lines(text: str) -> str:
+    """Return a text of several lines, its bullets as a list."""
+    shown: list[str] = []
+    listed = False
+    for line in (each.strip() for each in text.splitlines()):
+        was, listed = listed, line.startswith("- ")
+        shown += [""] if shown and listed != was else []
+        shown.append(f"- {prose(line.removeprefix('- '))}" if listed else prose(line))
+    return "\n".join(shown)
+
+
+def _destroyed(preview: Preview) -> str:
+    found = [step for step in preview.changes if _DESTRUCTIVE.search(step.op)]
+    if not found:
+        return ""
+    told_ones = [f"- {escaped(_operation(step))}: {_resource(step)}" for step in found[:_MOST_ROWS]]
+    head = f"{_count(len(found))} would be deleted or replaced. Their data may be lost:"
+    return quote("WARNING", "\n".join([head, "", *told_ones, *_more(len(found))]))
+
+
+def _review(preview: Preview, heard: Told) -> str:
+    if heard.review is None:
+        return ""
+    said = [(label, text) for label, text in heard.review.lines if label != "undo" or not _undo(preview, heard)]
+    rows = [(_LABELS.get(label, escaped(label)), prose(text)) for label, text in said]
+    return table(["", "what it means"], rows[:_MOST_ROWS])
+
+
+def _left_behind(heard: Told) -> str:
+    texts = [heard.review.line("behind")] if heard.review else list(heard.refusals)
+    for text in texts:
+        if counted := tables(text):
+            notes = any(changed for _, _, changed in counted)
+            rows = [
+                (name(each), rows, *([_REWRITTEN if changed else ""] if notes else []))
+                for each, rows, changed in counted
+            ]
+            head = ["table", "rows", *([""] if notes else [])]
+            return _section("Rows left behind", table(head, rows[:_MOST_ROWS]), *_more(len(rows)))
+    return ""
+
+
+def _migrations(heard: Told) -> str:
+    shown = [f"{name(tag)}\n\n{block(sql, 'sql')}" for tag, sql in heard.migrations]
+    if not shown:
+        return ""
+    count = "1 migration" if len(shown) == 1 else f"{len(shown)} migrations"
+    known = "\n".join(f"- {prose(each)}" for each in heard.cautions)
+    return _section("Pending migrations", folded(f"{count} with the SQL", "\n\n".join(shown)), *filter(None, [known]))
+
+
+def _undo(preview: Preview, heard: Told) -> str:
+    was, now = preview.serving, preview.wanted
+    if heard.review is None or heard.refusals or not was or not now or was == now:
+        return ""
+    old, new = (_served(preview, name) for name in (was, now))
+    lines = [f" # Pulumi.{preview.stack}.yaml", f"-  environments:serve: {new}", f"+  environments:serve: {old}"]
+    stack = f"-s {shlex.quote(preview.stack)}"
+    by_hand = prose(f"pulumi config set serve {shlex.quote(_served(preview, was))} {stack}, then pulumi up {stack}")
+    edit = block("\n".join(" ".join(line.splitlines()) for line in lines), "diff")
+    return _section("The edit that undoes it", edit, f"Or by hand: {by_hand}")
+
+
+def _served(preview: Preview, name: str) -> str:
+    """Return what `serve` is in the stack file for the pointer to lead to `name`: YAML that is JSON as well."""
+    source = preview.guests.get(name)
+    return json.dumps({"stack": source.stack, "branch": source.name}) if source else name
+
+
+def _compute(preview: Preview) -> str:
+    rows = [
+        (name(step.name), _size(step.before, "new"), _size(step.after, "goes"))
+        for step in sorted(preview.changes, key=lambda step: step.name)
+        if step.before != step.after and (step.before or step.after)
+    ]
+    return (
+        _section("Compute", table(["branch", "before", "after"], rows[:_MOST_ROWS]), *_more(len(rows))) if rows else ""
+    )
+
+
+def _size(size: Size | None, missing: str) -> str:
+    if size is None:
+        return missing
+    same = size.min_cu == size.max_cu
+    units = f"{size.min_cu:g} CU" if same else f"{size.min_cu:g} to {size.max_cu:g} CU"
+    return (
+        f"{units}, {'never suspends' if size.suspend_seconds == _NEVER else f'suspends after {size.suspend_seconds} s'}"
+    )
+
+
+def _resources(preview: Preview, *, refused: bool) -> str:
+    changes = sorted(preview.changes, key=lambda step: (step.op, step.name, step.type))
+    if not changes:
+        return ""
+    counts = ", ".join(f"{count} to {done}" for done, count in Counter(map(_operation, changes)).items())
+    rows = [
+        (escaped(_operation(step)), _resource(step), ", ".join(name(each) for each in step.changed))
+        for step in changes[:_MOST_ROWS]
+    ]
+    head = f"{_count(len(changes))}{' planned before the refusal' if refused else ''}: {counts}"
+    return folded(head, "\n\n".join([table(["", "resource", "because of"], rows), *_more(len(changes))]))
+
+
+def _resource(step: Step) -> str:
+    """Return what it is and its name; of a provider's own resource the provider too."""
+    provider, _, _ = step.type.partition(":")
+    kind = step.type.rsplit(":", 1)[-1]
+    return f"{escaped(kind if provider == _OURS else f'{provider} {kind}')} {name(step.name)}"
+
+
+def _operation(step: Step) -> str:
+    return _OPERATIONS.get(step.op, step.op)
+
+
+def _count(number: int) -> str:
+    return "1 resource" if number == 1 else f"{number} resources"
+
+
+def _more(found: int) -> Iterable[str]:
+    return [f"… and {found - _MOST_ROWS} more"] if found > _MOST_ROWS else []
+
+
+def _section(title: str, *parts: str) -> str:
+    return "\n\n".join([f"### {title}", *parts]) if parts and parts[0] else ""

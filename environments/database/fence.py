@@ -1,0 +1,143 @@
+"""The fence: an environment's app roles may read a branch but no longer write to it.
+
+Privileges are taken away, which no client can switch back on for itself (unlike default_transaction_read_only). From
+then on each statement that wants to write is denied, also in a transaction that was open before. What had already
+written gets a moment to commit and is ended then: a mere COMMIT would still succeed later. Reads go on; the owner and
+the roles of other environments keep what they may.
+
+What a REVOKE can't stop is refused rather than overlooked: rights that come from PUBLIC or another role, functions that
+write with their owner's rights, prepared transactions. Sequences and large objects stay open to who may use them.
+"""
+
+from __future__ import annotations
+
+import time
+
+from environments.clients.lazy_imports import sql
+from environments.clients.postgres import Connection
+from environments.database.app_role import grant_rows, user_schemas
+
+_DEADLINE = 10.0
+_GRACE = 0.25
+"""Seconds until a transaction that has written is ended. Most commit by then, and a session that a pool has meanwhile
+given to a read isn't cut off: between the look at a session and its end is time enough for that."""
+_PAUSE = 0.01
+_WRITES = "INSERT, UPDATE, DELETE, TRUNCATE"
+
+_WRITERS = """
+SELECT a.pid, %(end)s AND pg_terminate_backend(a.pid)
+FROM pg_stat_activity a
+WHERE a.usename = ANY(%(roles)s) AND a.xact_start < %(moment)s AND EXISTS (
+    SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+    WHERE l.pid = a.pid AND l.mode = 'RowExclusiveLock' AND l.granted
+      AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't')
+"""
+
+_PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE owner = ANY(%s) AND database = current_database() ORDER BY gid"
+
+_WRITABLE = """
+SELECT format('%%I.%%I', n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles r ON r.rolname = ANY(%(roles)s)
+WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname = ANY(%(schemas)s)
+  AND has_schema_privilege(r.oid, n.oid, 'USAGE')
+  AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+       OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE'))
+ORDER BY 1
+"""
+
+_WRITING_FUNCTIONS = """
+SELECT DISTINCT p.oid::regprocedure::text
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles r ON r.rolname = ANY(%(roles)s)
+WHERE p.prosecdef AND p.provolatile = 'v' AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+  AND p.proowner <> r.oid AND n.nspname = ANY(%(schemas)s)
+  AND has_schema_privilege(r.oid, n.oid, 'USAGE') AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
+  AND NOT EXISTS (SELECT FROM pg_depend d
+                  WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+ORDER BY 1
+"""
+
+_CLOSED = """
+SELECT count(c.oid), count(c.oid) FILTER (WHERE has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE')),
+       EXISTS (SELECT FROM pg_default_acl d, aclexplode(d.defaclacl) AS granted
+               WHERE d.defaclobjtype = 'r' AND granted.grantee = r.oid AND granted.privilege_type = 'INSERT')
+FROM pg_roles r LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = ANY(%(schemas)s))
+     ON c.relkind IN ('r', 'p')
+WHERE r.rolname = %(role)s
+GROUP BY r.oid
+"""
+
+
+class FenceError(Exception):
+    """The writes of a role can't be stopped."""
+
+
+def raise_fence(connection: Connection, roles: list[str]) -> None:
+    """Let `roles` write no more, and end what they have written and not committed within 0.25 s.
+
+    `connection` is the tables' owner's; what it makes later is closed to `roles` as well. Every statement that got past
+    the check of its privileges holds a lock on its table, so the sessions to end are those of `roles` that hold one and
+    began before the privileges went.
+
+    Raises FenceError with nothing changed for rights that a REVOKE doesn't take. Raises it with the privileges gone, to
+    be given back by `lift_fence`, for a session that is still there after 10 s and for a prepared transaction.
+    """
+    if not roles:
+        return
+    with connection.transaction():
+        _revoke(connection, roles)
+        _refuse_what_is_left(connection, roles)
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    moment = row[0] if row else None
+    began = time.monotonic()
+    while connection.execute(
+        _WRITERS, {"roles": roles, "moment": moment, "end": time.monotonic() - began > _GRACE}
+    ).fetchall():
+        if time.monotonic() - began > _DEADLINE:
+            raise FenceError(f"sessions of {_listed(roles)} that have written did not end within 10 s")
+        time.sleep(_PAUSE)
+    if prepared := [str(gid) for (gid,) in connection.execute(_PREPARED, (roles,)).fetchall()]:
+        raise FenceError(
+            f"{_listed(roles)} prepared {_listed(prepared)}, which can still be committed: "
+            "COMMIT PREPARED or ROLLBACK PREPARED first"
+        )
+
+
+def lift_fence(connection: Connection, roles: list[str], database: str, owner: str) -> None:
+    """Let `roles` write again; harmless where there is no fence. Gives what `grant_rows` gives, to every table."""
+    for role in roles:
+        grant_rows(connection, role, database, owner)
+
+
+def is_fenced(connection: Connection, role: str) -> bool:
+    """Tell whether `role` may write to no table; where there is none yet, whether it may write to none made later."""
+    row = connection.execute(_CLOSED, {"role": role, "schemas": user_schemas(connection)}).fetchone()
+    if row is None:
+        return False
+    tables, writable, later = row
+    return not writable if tables else not later
+
+
+def _revoke(connection: Connection, roles: list[str]) -> None:
+    them = sql.SQL(", ").join(map(sql.Identifier, roles))
+    for schema in user_schemas(connection):
+        revoke = sql.SQL("REVOKE " + _WRITES + " ON ALL TABLES IN SCHEMA {} FROM {}")
+        connection.execute(revoke.format(sql.Identifier(schema), them))
+    connection.execute(sql.SQL("ALTER DEFAULT PRIVILEGES REVOKE " + _WRITES + " ON TABLES FROM {}").format(them))
+
+
+def _refuse_what_is_left(connection: Connection, roles: list[str]) -> None:
+    asked = {"roles": roles, "schemas": user_schemas(connection)}
+    if tables := [str(name) for (name,) in connection.execute(_WRITABLE, asked).fetchall()]:
+        raise FenceError(
+            f"{_listed(roles)} may write to {_listed(tables)} by a right that isn't the role's own: "
+            "REVOKE it from PUBLIC, or from the role that it is a member of"
+        )
+    if functions := [str(name) for (name,) in connection.execute(_WRITING_FUNCTIONS, asked).fetchall()]:
+        raise FenceError(
+            f"{_listed(roles)} may write through {_listed(functions)}, with the owner's rights: make it SECURITY "
+            "INVOKER, or STABLE if it only reads, or REVOKE EXECUTE on it"
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(dict.fromkeys(names))

@@ -1,0 +1,143 @@
+"""How many rows a branch holds that no earlier branch has: what would be left behind if the pointer moved on.
+
+Every row version carries the 32-bit id of the transaction that wrote it. Widened to 64 bits it is compared with the
+branch's baseline. The widening takes the largest id that fits below the snapshot's end, so it is never too small: the
+count may be too high (a table that a migration rewrote counts whole) and is never too low. Rows that were only deleted
+leave nothing to count. Large objects count by their pages; materialized views are made of rows that count already,
+and foreign tables lie elsewhere.
+
+Each table is counted as of its own moment: while others write, a row that moves between two tables may be missed, so
+the count that decides is taken behind the fence.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from environments.clients.lazy_imports import psycopg, sql
+from environments.clients.postgres import Connection
+from environments.database.app_role import user_schemas
+
+_TABLES = """
+SELECT n.nspname, c.relname,
+       EXISTS (SELECT FROM pg_attribute a
+               WHERE a.attrelid = c.oid AND a.attnum > 0 AND {written} >= %(baseline)s)
+       AND EXISTS (SELECT FROM pg_attribute a
+                   WHERE a.attrelid = c.oid AND a.attnum < 0 AND {written} < %(baseline)s) AS migrated
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname = ANY(%(schemas)s)
+   OR c.oid = 'pg_largeobject'::regclass AND EXISTS (SELECT FROM pg_largeobject_metadata)
+ORDER BY c.relpages, n.nspname, c.relname
+"""
+"""A table's columns are older than its change; those of a table that was made since the baseline have no old one."""
+
+_WRITTEN = """
+(SELECT CASE WHEN wide >= next THEN greatest(wide - 4294967296, 0) ELSE wide END
+ FROM (SELECT (next / 4294967296) * 4294967296 + {row}.xmin::text::bigint AS wide, next
+       FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) AS snapshot) AS widened)
+"""
+"""The transaction that wrote a row, in 64 bits: below the end of this very statement's snapshot, as the row is.
+
+A frozen row keeps its id, and may be from before the counter was set back: such a one is older than any baseline, and
+counts where every row does.
+"""
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """Rows written to one table; `migrated` if its columns changed since, so that a rewrite may have counted all."""
+
+    table: str
+    rows: int
+    migrated: bool
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """Rows written since a baseline, per table; `missing` says why the count isn't whole, empty if it is.
+
+    `since` says in words when that was.
+    """
+
+    tables: tuple[TableRows, ...]
+    missing: str = ""
+    since: str = "it began"
+
+    @property
+    def total(self) -> int:
+        """Rows in all tables together; a lower bound while something is missing."""
+        return sum(found.rows for found in self.tables)
+
+    def __str__(self) -> str:
+        """Say it in one line, the largest table first."""
+        shown = sorted(self.tables, key=lambda found: -found.rows)
+        parts = [f"{each.table} {each.rows:,}{' (its columns changed)' if each.migrated else ''}" for each in shown]
+        told = f"{'at least ' if self.missing else ''}{self.total:,} rows"
+        where = f" ({', '.join(parts)})" if parts else ""
+        return f"{told}{where}{'; ' + self.missing if self.missing else ''}"
+
+
+def count_rows(connection: Connection, baseline: int, seconds: float) -> RowCount:
+    """Count the rows that transactions from `baseline` on wrote, small tables first, for at most `seconds`.
+
+    A table that can't be read, or not in time, is named in `missing`.
+    """
+    deadline = time.monotonic() + seconds
+    late = f"took longer than {seconds:.0f} s"
+    counted: list[TableRows] = []
+    missing: list[str] = []
+    name = "its tables"
+    try:
+        _limit(connection, deadline)
+        if _next_transaction(connection) < baseline:
+            return RowCount((), "it was set back to before it began, so that its new rows can't be told from old ones")
+        tables = _tables(connection, baseline)
+        connection.execute("SET row_security = off")
+        for schema, table, migrated in tables:
+            name = _told(schema, table)
+            _limit(connection, deadline)
+            try:
+                rows = _written(connection, schema, table, baseline)
+            except psycopg.errors.UndefinedTable:
+                missing.append(f"{name} was dropped or renamed meanwhile")
+            except psycopg.errors.InsufficientPrivilege:
+                missing.append(f"{name} can't be read by the database's owner")
+            else:
+                counted += [TableRows(name, rows, migrated)] if rows else []
+    except (psycopg.errors.QueryCanceled, TimeoutError):
+        missing.append(f"counting {name} and what follows {late}")
+    return RowCount(tuple(counted), "; ".join(missing))
+
+
+def _next_transaction(connection: Connection) -> int:
+    row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _tables(connection: Connection, baseline: int) -> list[tuple[str, str, bool]]:
+    query = sql.SQL(_TABLES).format(written=sql.SQL(_WRITTEN).format(row=sql.Identifier("a")))
+    found = connection.execute(query, {"baseline": baseline, "schemas": user_schemas(connection)})
+    return [(str(schema), str(table), bool(migrated)) for schema, table, migrated in found.fetchall()]
+
+
+def _written(connection: Connection, schema: str, table: str, baseline: int) -> int:
+    """Count one table; the baseline is written into the query, since a name may hold a percent sign."""
+    query = sql.SQL("SELECT count(*) FROM ONLY {} AS t WHERE {} >= {}").format(
+        sql.Identifier(schema, table), sql.SQL(_WRITTEN).format(row=sql.Identifier("t")), sql.Literal(baseline)
+    )
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _told(schema: str, table: str) -> str:
+    if schema == "pg_catalog":
+        return "large objects"
+    return table if schema == "public" else f"{schema}.{table}"
+
+
+def _limit(connection: Connection, deadline: float) -> None:
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    connection.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(int(seconds * 1000) + 1)))

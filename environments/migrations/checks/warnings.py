@@ -1,0 +1,125 @@
+"""What is worth knowing before a migration runs, and stops none: rewrites, rights that a fence can't take, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from environments.migrations.checks.column_types import Columns, ColumnType, commands, table_of, type_of
+from environments.migrations.sql import Node, Statement, nodes, tells_password
+
+_LIMITS = ("lock_timeout", "statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout")
+_FIXED = {"now", "transaction_timestamp", "statement_timestamp", "current_setting", "to_timestamp", "lower", "upper"}
+"""Functions that give one value to the whole statement, so that a default of theirs is stored once."""
+
+_WHOLE = {"AT_SetLogged": "SET LOGGED", "AT_SetUnLogged": "SET UNLOGGED", "AT_SetAccessMethod": "SET ACCESS METHOD"}
+_SERIALS = ("serial", "bigserial", "smallserial", "serial4", "serial8", "serial2")
+
+
+def cautions(statements: Iterable[Statement]) -> list[str]:
+    """Return what to know of statements, each with its place."""
+    return [f"{each}: {told}" for each in statements for told in _cautions(each)]
+
+
+def opaque(statements: Iterable[Statement]) -> list[str]:
+    """Return a caution for each statement that hides what it does until it runs."""
+    return [f"{each}: what it runs is put together when it runs, so it isn't judged" for each in statements]
+
+
+def rewrites(applied: Iterable[Statement], pending: Iterable[Statement]) -> tuple[list[str], set[tuple[str, int]]]:
+    """Return cautions for what rewrites a table that is there, and (file, line) of type changes that don't."""
+    columns = Columns()
+    for statement in applied:
+        columns.take(statement)
+    there = set(columns.types)
+    told: list[str] = []
+    cheap: set[tuple[str, int]] = set()
+    dear: set[tuple[str, int]] = set()
+    for statement in pending:
+        node = statement.node
+        if statement.kind == "AlterTableStmt" and "relation" in node:
+            table = table_of(node["relation"])
+            why = [_rewrite(table, each, columns) for each in commands(node)]
+            retyped = [each.get("subtype") == "AT_AlterColumnType" for each in commands(node)]
+            place = cheap if all(retyped) and not any(why) else dear
+            place.add((statement.migration.file, statement.line))
+            if table in there or table not in columns.types:
+                told += [f"{statement}: {each}, and locks out readers meanwhile" for each in why if each]
+        columns.take(statement)
+    return told, cheap - dear
+
+
+def _rewrite(table: tuple[str, str], command: Node, columns: Columns) -> str:
+    kind = command.get("subtype", "")
+    if kind == "AT_AlterColumnType":
+        old, new = columns.type_of(table, command["name"]), type_of(command["def"]["ColumnDef"])
+        return "" if old and _same_bytes(old, new) else f"it writes every row of {table[1]} anew"
+    if kind in _WHOLE:
+        return f"{_WHOLE[kind]} writes every row of {table[1]} anew"
+    if kind == "AT_AddColumn" and _computed(command["def"]["ColumnDef"]):
+        return f"its value differs from row to row, so it writes every row of {table[1]} anew"
+    return ""
+
+
+def _same_bytes(old: ColumnType, new: ColumnType) -> bool:
+    """Tell whether Postgres keeps the rows as they are: texts that may be longer, numbers with more digits before."""
+    textual = old.name in ("varchar", "text") and new.name in ("varchar", "text")
+    longer = not new.modifiers or (bool(old.modifiers) and new.modifiers[0] >= old.modifiers[0])
+    if textual:
+        return longer
+    if old.name == new.name == "numeric":
+        return not new.modifiers or (bool(old.modifiers) and longer and old.modifiers[1:] == new.modifiers[1:])
+    return old == new
+
+
+def _computed(definition: Node) -> bool:
+    if definition["typeName"]["names"][-1]["String"]["sval"] in _SERIALS:
+        return True
+    for constraint in (each["Constraint"] for each in definition.get("constraints", [])):
+        if constraint["contype"] == "CONSTR_IDENTITY":
+            return True
+        if constraint["contype"] == "CONSTR_GENERATED" and constraint.get("generated_kind") != "v":
+            return True
+        if constraint["contype"] == "CONSTR_DEFAULT" and any(
+            each["funcname"][-1]["String"]["sval"] not in _FIXED for each in nodes(constraint, "FuncCall")
+        ):
+            return True
+    return False
+
+
+def _cautions(statement: Statement) -> list[str]:
+    node, told = statement.node, []
+    match statement.kind:
+        case "VariableSetStmt" if node.get("name") in _LIMITS:
+            told.append(f"it sets {node['name']}, which takes the place of the run's own limit")
+        case "VariableSetStmt" if node.get("name") in ("role", "session_authorization"):
+            told.append("what is made after it belongs to another role, and the app's role gets no rights on it")
+        case "AlterOwnerStmt":
+            told.append("what belongs to another role is out of the owner's reach, in the next migration too")
+        case "GrantStmt" if node.get("is_grant") and _to_public(node):
+            told.append(
+                "a right of PUBLIC can't be taken by a fence: if it is one to write, no promotion leaves the branch"
+            )
+        case "CreateFunctionStmt" if _with_owners_rights(node):
+            told.append("a function with its owner's rights writes through any fence; it stops a promotion")
+        case "AlterTableStmt":
+            kinds = [each.get("subtype") for each in commands(node)]
+            if "AT_ChangeOwner" in kinds:
+                told.append("a table of another role's gives the app's role no rights")
+            if "AT_SetUnLogged" in kinds:
+                told.append("the rows of an unlogged table are gone when a compute is restarted")
+        case _:
+            pass
+    if tells_password(statement):
+        told.append("it holds a password, which everybody who reads the repository can use")
+    return told
+
+
+def _to_public(node: Node) -> bool:
+    return any(each.get("roletype") == "ROLESPEC_PUBLIC" for each in nodes(node.get("grantees", []), "RoleSpec"))
+
+
+def _with_owners_rights(node: Node) -> bool:
+    return any(
+        each.get("defname") == "security" and each.get("arg", {}).get("Boolean", {}).get("boolval") is True
+        for each in nodes(node.get("options", []), "DefElem")
+    )

@@ -1,0 +1,1 @@
+"""Migrations as drizzle-kit reads, records and runs them."""

@@ -1,0 +1,1 @@
+"""Migrations as a folder of plain SQL files."""

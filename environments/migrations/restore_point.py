@@ -1,0 +1,138 @@
+"""The restore point: a branch of production from right before a migration, without a compute, that ends by itself.
+
+It keeps the rows as they were for longer than Neon's history does. While the history lasts, the LSN that is noted along
+with it is the shorter way back: a branch `from` the served one `at` that LSN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from environments.clients.http import ApiError
+from environments.clients.neon import Address, Neon
+from environments.clients.postgres import Connection
+from environments.migrations.scratch_branch import in_
+
+_LONGEST_TAG = 80
+_TRIES = 20
+_OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
+
+
+@dataclass(frozen=True)
+class RestorePoint:
+    """The branch, and the moment that it shows: its LSN on the served branch, the oldest transaction that it may miss.
+
+    `xmin` is empty for one that was found after a crash.
+    """
+
+    id: str
+    name: str
+    expires_at: str
+    lsn: str
+    xmin: str
+
+    def edit(self, served: str) -> str:
+        """Return the edit of the stack file that goes back to it; `served` is the name of the migrated branch.
+
+        It reaches as far back as Neon's history does; later the branch itself holds the rows.
+        """
+        restored = f"{served}-restored"
+        source = f'{{from: {{branch: {served}}}, at: "{self.lsn}"}}'
+        return f"add {restored}: {source} to branches, serve it, and take the migration out of the folder"
+
+
+def make_restore_point(neon: Neon, connection: Connection, served: Address, tag: str, days: float) -> RestorePoint:
+    """Make the branch `before-<tag>` of the branch of `served`, to which `connection` is.
+
+    One of the same name that an earlier run of the same migration left is replaced: rows were written after it. It
+    stays, and the next free name is taken, where it belongs to another branch or can't be deleted.
+    """
+    name = _free_name(neon, served, _name(tag))
+    row = connection.execute(_OLDEST).fetchone()
+    wanted = {"name": name, "parent_id": served.branch, "expires_at": in_(timedelta(days=days))}
+    made, _ = neon.make_branch(served.project, wanted)
+    return _restore_point(neon.branch(served.project, made["id"]), xmin=str(row[0]) if row else "")
+
+
+def find_restore_point(neon: Neon, served: Address, tags: Sequence[str]) -> RestorePoint | None:
+    """Return the newest one that was made of the branch of `served` before one of the migrations `tags`."""
+    names = [_name(tag) for tag in tags]
+    found = [
+        branch
+        for branch in neon.branches(served.project)
+        if _is_ours(branch, served) and any(_is_called(branch["name"], name) for name in names)
+    ]
+    newest = max(found, key=lambda branch: str(branch["created_at"]), default=None)
+    return _restore_point(newest, xmin="") if newest else None
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the branch that was migrated: its id, if it is there, and as of when it is, in seconds or as an LSN."""
+
+    id: str
+    at: str
+
+
+def undone(neon: Neon, project: str, migrated: str, copy: Copy, tags: Sequence[str]) -> str:
+    """Return the first of `tags` that ran on the branch `migrated` after the moment of its `copy`; or nothing.
+
+    The restore points tell, as long as they are there. The copy may be one of them.
+    """
+    found = []
+    for branch in neon.branches(project):
+        if branch.get("parent_id") != migrated or not (branch["id"] == copy.id or _is_after(branch, copy.at)):
+            continue
+        tag = next((tag for tag in tags if _is_called(branch["name"], _name(tag))), "")
+        found += [(str(branch["created_at"]), tag)] if tag else []
+    return min(found)[1] if found else ""
+
+
+def _is_after(point: dict[str, Any], at: str) -> bool:
+    """Tell whether a restore point shows its parent at the moment `at` or later."""
+    if not (at and point.get("expires_at")):
+        return False
+    if "/" in at:
+        return bool(point.get("parent_lsn")) and _position(point["parent_lsn"]) >= _position(at)
+    return datetime.fromisoformat(point["created_at"]).timestamp() >= int(at)
+
+
+def _position(lsn: str) -> int:
+    high, low = lsn.split("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
+def _restore_point(branch: dict[str, Any], xmin: str) -> RestorePoint:
+    return RestorePoint(branch["id"], branch["name"], branch["expires_at"], branch.get("parent_lsn") or "", xmin)
+
+
+def _name(tag: str) -> str:
+    return f"before-{tag[:_LONGEST_TAG]}"
+
+
+def _is_ours(branch: dict[str, Any], served: Address) -> bool:
+    return branch.get("parent_id") == served.branch and bool(branch.get("expires_at"))
+
+
+def _is_called(name: str, wanted: str) -> bool:
+    rest = name.removeprefix(wanted)
+    return name.startswith(wanted) and (not rest or (rest[0] == "-" and rest[1:].isdecimal()))
+
+
+def _free_name(neon: Neon, served: Address, wanted: str) -> str:
+    taken = {branch["name"]: branch for branch in neon.branches(served.project)}
+    for number in range(1, _TRIES):
+        name = wanted if number == 1 else f"{wanted}-{number}"
+        found = taken.get(name)
+        if found is None:
+            return name
+        if _is_ours(found, served):
+            try:
+                neon.delete_branch(served.project, found["id"])
+            except ApiError:
+                continue
+            return name
+    raise ApiError("Neon", "the restore point", 409, "", f"{_TRIES} branches are called {wanted}: delete some of them")

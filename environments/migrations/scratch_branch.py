@@ -1,0 +1,50 @@
+"""A throwaway branch of the served one: production's rows and production's compute, for an hour at most.
+
+It is deleted when the block ends. What a crash leaves is deleted by the next run, and by Neon when its hour is over.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from environments.clients.neon import Address, Neon
+
+_LIFE = timedelta(hours=1)
+_SUSPEND_SECONDS = 300
+_SIZE = ("autoscaling_limit_min_cu", "autoscaling_limit_max_cu")
+_NAME = re.compile(r"rehearsal-of-(\S+)-[0-9a-f]{8}")
+
+
+@contextmanager
+def throwaway(neon: Neon, served: Address) -> Iterator[Address]:
+    """Make a copy of the branch of `served`, as it is at this moment, and delete it afterwards."""
+    computes = {found["id"]: found for found in neon.endpoints(served.project, served.branch)}
+    size = {key: computes[served.endpoint][key] for key in _SIZE}
+    name = f"rehearsal-of-{served.branch}-{secrets.token_hex(4)}"
+    wanted = {"name": name, "parent_id": served.branch, "expires_at": in_(_LIFE)}
+    made, endpoint = neon.make_branch(served.project, wanted, size | {"suspend_timeout_seconds": _SUSPEND_SECONDS})
+    try:
+        yield replace(served, branch=made["id"], endpoint=endpoint)
+    finally:
+        neon.delete_branch(served.project, made["id"])
+
+
+def delete_leftovers(neon: Neon, served: Address) -> list[str]:
+    """Delete the throwaway branches that a crash left, and return their names; to be called under the lock."""
+    left = []
+    for found in neon.branches(served.project):
+        match = _NAME.fullmatch(found["name"])
+        if match and match[1] == served.branch == found.get("parent_id"):
+            neon.delete_branch(served.project, found["id"])
+            left.append(found["name"])
+    return left
+
+
+def in_(time: timedelta) -> str:
+    """Return the moment that is `time` away, as Neon writes it."""
+    return (datetime.now(UTC) + time).strftime("%Y-%m-%dT%H:%M:%SZ")

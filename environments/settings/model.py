@@ -1,0 +1,129 @@
+"""What one environment's stack file says: plain frozen values, no Pulumi in sight."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from environments.settings.branch import BranchSettings, ComputeSettings, Source, Strict
+from environments.settings.errors import broken
+from environments.settings.names import BranchName, GitBranch, Identifier, NeonProjectId, ProjectName, VercelProjectId
+from environments.settings.strategy import CloneAndPromote, Strategy
+
+
+def _relative(path: str) -> str:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or not path:
+        raise broken("the app's folder lies inside the project", "Write it relative to Pulumi.yaml, for example app")
+    return path
+
+
+def _url_path(path: str) -> str:
+    if not path.startswith("/") or any(character.isspace() for character in path):
+        raise broken("a health check asks for a path that starts with '/'", "Write for example /health")
+    return path
+
+
+def _pointer(value: object) -> object:
+    return {"branch": value} if isinstance(value, str) else value
+
+
+def _empty(value: object) -> object:
+    return {} if value in (None, "") else value
+
+
+class ProjectSettings(Strict):
+    """Either the name under which dev makes both projects, or the ids of the ones to use."""
+
+    name: ProjectName | None = None
+    region: str = "aws-eu-central-1"
+    postgres: Annotated[int, Field(ge=14, le=18)] = 18
+    neon: NeonProjectId | None = None
+    vercel: VercelProjectId | None = None
+
+    @model_validator(mode="after")
+    def _made_or_adopted(self) -> Self:
+        if self.name and (self.neon or self.vercel):
+            raise broken("a project is either made by name or used by id", "Keep name, or neon and vercel")
+        if bool(self.neon) != bool(self.vercel):
+            raise broken("Neon's and Vercel's project belong together", "Give both ids")
+        return self
+
+
+class DatabaseSettings(Strict):
+    """The database that the app uses, and the role that owns it."""
+
+    name: Identifier = "neondb"
+    owner: Identifier = "neondb_owner"
+
+
+class HealthSettings(Strict):
+    """What a deployment must answer before and after it gets the domain."""
+
+    path: Annotated[str, AfterValidator(_url_path)] = "/health"
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+
+
+class AppSettings(Strict):
+    """The app that this environment deploys, and how its health shows.
+
+    Either the files of a folder, or, with `redeploy`, what a git-connected project has in production already, built
+    anew with the new database.
+    """
+
+    path: Annotated[str, AfterValidator(_relative)] | None = None
+    redeploy: bool = False
+    health: HealthSettings = HealthSettings()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.redeploy == bool(self.path):
+            raise broken("an app is either the files of a folder or a redeploy", "Give path, or redeploy: true")
+        return self
+
+
+class SafetySettings(Strict):
+    """What a move of the pointer may cost.
+
+    `rows_left_behind` is how many rows that visitors wrote may stay on the branch that the pointer leaves. In phase
+    `live` the pointer moves only to a restore of the branch that serves. `fence` says whether writes to the branch that
+    is left are stopped before the domain moves (a short write pause, an exact count) or after (no pause). `protected`
+    sets Neon's own protection on this environment's branches, which a paid plan allows for a few.
+    """
+
+    phase: Literal["beta", "live"] = "beta"
+    rows_left_behind: Annotated[int, Field(ge=0)] = 0
+    fence: Literal["before", "after"] = "before"
+    protected: bool = False
+
+
+class AcceptSettings(Strict):
+    """Leave that branch although it holds up to that many rows of its own; `any` also where they can't be counted."""
+
+    branch: BranchName
+    rows: Annotated[int, Field(ge=0)] | Literal["any"]
+
+
+class Settings(Strict):
+    """One environment: the branches that it owns, and the one that it serves to its Vercel targets.
+
+    `git_branch` is the one whose preview deployments use this environment. `credentials` is the generation of the
+    app's login: add one to rotate it.
+    """
+
+    target: Literal["production", "preview", "development"]
+    git_branch: GitBranch | None = None
+    project: ProjectSettings = ProjectSettings()
+    branches: dict[
+        BranchName, Annotated[BranchSettings, BeforeValidator(_empty, json_schema_input_type=BranchSettings | None)]
+    ]
+    serve: Annotated[Source, BeforeValidator(_pointer, json_schema_input_type=BranchName | Source)]
+    strategy: Strategy = CloneAndPromote(kind="clone-and-promote")
+    compute: ComputeSettings = ComputeSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    credentials: Annotated[int, Field(ge=1)] = 1
+    app: AppSettings | None = None
+    safety: SafetySettings = SafetySettings()
+    accept: AcceptSettings | None = None

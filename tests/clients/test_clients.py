@@ -1,0 +1,111 @@
+"""Our own clients don't have the providers' defects: what failed is an error, what was refused is not done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from environments.clients import http
+from environments.clients import neon as neon_api
+from environments.clients.http import ApiError, ApiUnreachableError
+from environments.clients.neon import Address, Neon, OperationFailedError
+from environments.clients.postgres import NotReadyError
+from environments.resources.ready import ReadyProvider
+from environments.resources.variable_drift import VariableDriftError, VariableDriftProvider
+from tests.localcloud.plugins.recorder import Answer, Recorder, Request, served
+
+ADDRESS = Address("p", "br-1", "ep-1", "shop", "owner")
+RESET = "POST /projects/p/branches/br-1/roles/owner/reset_password"
+SECRET = "postgresql://app:made-up-word@host/shop"
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    """Neon and Vercel at once; `answers` says what they answer to which request."""
+    recorder = Recorder(lambda request: (404, {"message": f"no answer to {request}"}))
+    with served(recorder):
+        for name in ("NEON_API_HOST", "VERCEL_API_URL"):
+            monkeypatch.setenv(name, recorder.url)
+        for name in ("NEON_API_KEY", "VERCEL_API_TOKEN"):
+            monkeypatch.setenv(name, "made-up")
+        monkeypatch.setattr(http, "_FIRST_PAUSE", 0.001)
+        yield recorder
+
+
+def answering(api: Recorder, **answers: Any) -> None:
+    """Answer a request whose path ends with a word with its body."""
+
+    def answer(request: Request) -> Answer:
+        return 200, answers[request.path.rpartition("/")[2]]
+
+    api.answer = answer
+
+
+@pytest.mark.parametrize("status", [423, 429, 503])
+def test_what_was_refused_for_now_is_asked_again_and_done_once(api: Recorder, status: int) -> None:
+    answering(api, reset_password={"operations": []})
+    api.fail("reset_password", status, times=2)
+    with Neon() as neon:
+        neon.reset_password("p", "br-1", "owner")
+    assert api.taken() == [RESET] * 3
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_what_may_have_been_done_is_not_asked_for_twice(api: Recorder, status: int) -> None:
+    api.fail("reset_password", status)
+    with Neon() as neon, pytest.raises(ApiError, match=str(status)):
+        neon.reset_password("p", "br-1", "owner")
+    assert api.taken() == [RESET]
+
+
+def test_throttling_without_end_is_an_error(api: Recorder) -> None:
+    api.fail("GET", 429, "slow down")
+    with Neon() as neon, pytest.raises(ApiError, match="Neon answered 429 made_up to GET /projects/p/branches/br-1"):
+        neon.branch("p", "br-1")
+    assert len(api.taken()) == 6
+
+
+def test_an_operation_that_failed_is_an_error(api: Recorder) -> None:
+    operation = {"id": "op-1", "action": "apply_config", "status": "running"}
+    answering(api, reset_password={"operations": [operation]}, **{"op-1": {"operation": {"status": "failed"}}})
+    with Neon() as neon, pytest.raises(OperationFailedError, match="apply_config ended as failed"):
+        neon.reset_password("p", "br-1", "owner")
+
+
+def test_an_operation_that_never_ends_is_an_error(api: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neon_api, "_OPERATION_DEADLINE", 0.05)
+    operation = {"id": "op-1", "action": "apply_config", "status": "running"}
+    answering(api, reset_password={"operations": [operation]}, **{"op-1": {"operation": operation}})
+    with Neon() as neon, pytest.raises(OperationFailedError, match="still running"):
+        neon.reset_password("p", "br-1", "owner")
+
+
+def test_a_url_without_a_password_is_not_taken(api: Recorder) -> None:
+    answering(api, connection_uri={"uri": "postgresql://owner:@host/shop"})
+    with Neon() as neon, pytest.raises(OperationFailedError, match="Neon gave no password for owner on br-1"):
+        neon.uri(ADDRESS, pooled=False)
+
+
+def test_the_app_never_gets_a_url_without_a_password(api: Recorder) -> None:
+    answering(api, endpoints={"endpoints": [{"id": "ep-1"}]})
+    props = {"project": "p", "branch": "br-1", "endpoint": "ep-1", "direct_url": "postgresql://app:@host/shop"}
+    with pytest.raises(NotReadyError, match="the direct_url for branch br-1 holds no password"):
+        ReadyProvider().create(props)
+
+
+def test_a_service_that_is_not_there_is_told_without_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setenv("NEON_API_HOST", "http://127.0.0.1:9")
+    monkeypatch.setenv("NEON_API_KEY", "made-up")
+    with Neon() as neon, pytest.raises(ApiUnreachableError, match="Neon could not be reached for GET"):
+        neon.branch("p", "br-1")
+
+
+def test_a_value_that_vercel_repeats_in_its_refusal_is_not_shown(api: Recorder) -> None:
+    api.fail("PATCH", 400, f"{SECRET} or made-up-word is no value")
+    props = {"project": "p", "variables": {"URL": "env-1"}, "values": {"URL": SECRET}, "fingerprint": "f"}
+    with pytest.raises(VariableDriftError) as error:
+        VariableDriftProvider().create(props)
+    assert "made-up-word" not in str(error.value)

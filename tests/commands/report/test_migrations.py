@@ -1,0 +1,73 @@
+"""Pending migrations in the comment: their SQL, folded, and what is worth knowing of them, wherever they were told."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from environments.commands.report.comment import comment
+from environments.commands.report.preview import read_preview
+from environments.migrations.checks.judge import JudgeOptions
+from environments.migrations.render import told
+from tests.commands.report.test_comment import GOLDEN, recorded, shown
+from tests.migrations.folders import verdict
+
+BLOCK = told(
+    verdict(
+        "SELECT '```';\n--> statement-breakpoint\nALTER TABLE orders ADD COLUMN stamp timestamp;",
+        "DROP INDEX @octocat",
+        "SET ROLE other",
+        options=JudgeOptions(level="error", excluded_rules=("prefer-timestamp-tz",)),
+    )
+)
+SAID = [{"prefix": "", "message": f"{line}\n", "severity": "info#err"} for line in f"info: {BLOCK}".splitlines()]
+SECTION = """\
+### Pending migrations
+
+<details>
+<summary>3 migrations with the SQL</summary>
+
+`0001_m`
+
+````sql
+SELECT '```';
+ALTER TABLE orders ADD COLUMN stamp timestamp;
+````
+
+`0002_m`
+
+```sql
+DROP INDEX @octocat
+```
+
+`0003_m`
+
+```sql
+SET ROLE other
+```
+
+</details>
+
+- 0003\\_m.sql:1 SET ROLE other: what is made after it belongs to another role, and the app's role gets no rights on it
+"""
+
+
+def test_pending_migrations_stand_in_the_comment_beside_the_review() -> None:
+    preview = recorded("promotion-accepted")
+    for said in (SAID + preview["diagnostics"], preview["diagnostics"] + SAID):
+        found = shown(preview | {"diagnostics": said})
+        assert SECTION in found
+        assert found.replace(f"{SECTION}\n", "") == (GOLDEN / "promotion-accepted.md").read_text()
+
+
+def test_the_report_needs_nothing_that_has_to_be_installed() -> None:
+    """The workflow runs it with the system's Python."""
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "report", str(GOLDEN / "promotion-accepted.json"), "--stack", "prod"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == comment(read_preview(json.dumps(recorded("promotion-accepted"))))

@@ -1,0 +1,270 @@
+"""What a branch would leave behind after Neon restored it in place: counted right, or said not to be known."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from environments.cutover.guard import rows_of
+from environments.database.app_role import baseline, user_schemas
+from environments.database.marker import BranchMarker, read_mark, write_mark
+from environments.database.provenance import EVERY_ROW, note_served
+from environments.resources.app_login import AppLoginProvider
+from tests.localcloud.neon.hosting import API_KEY, Host, Project
+from tests.resources.computes import OWNER, Database, Session, run
+
+pytestmark = pytest.mark.slow
+
+NAMES = (f"n{number}" for number in itertools.count())
+
+
+@dataclass
+class Marked:
+    """A branch whose baseline was taken and noted, as AppLogin does, with what a cutover's state knows of it."""
+
+    database: Database
+    branch: str
+    endpoint: str
+    state: dict[str, Any]
+
+    def session(self) -> Session:
+        return self.database.owner(self.branch)
+
+    def write(self, rows: int) -> None:
+        with self.session() as session:
+            run(session, f"INSERT INTO t SELECT FROM generate_series(1, {rows})")
+
+    def moment(self) -> str:
+        return self.database.project.moment(self.branch)
+
+    def child(self, *, marked: bool) -> Marked:
+        return cloned(self.database, self.branch, marked=marked)
+
+    def restore(self, source: str, moment: str | None = None, *, keep: bool = True) -> None:
+        project = self.database.project
+        body = {"source_branch_id": source} | ({"source_timestamp": moment} if moment else {})
+        body |= {"preserve_under_name": next(NAMES)} if keep else {}
+        project.host.call("POST", f"{project.path}/branches/{self.branch}/restore", body)
+
+
+def cloned(database: Database, parent: str, *, marked: bool = True) -> Marked:
+    project = database.project
+    made = project.branch(next(NAMES), parent=parent)
+    branch, endpoint = made["branch"]["id"], made["endpoints"][0]["id"]
+    state: dict[str, Any] = {"neon": project.answer["project"]["id"], "branch": branch, "endpoint": endpoint}
+    state |= {"database": database.name, "owner": OWNER, "role": database.role, "roles": [database.role]}
+    state |= {
+        "served_name": branch,
+        "source": "",
+        "fork": "",
+        "lsn": "",
+        "facts": {},
+        "claim": {},
+        "deployment": "dpl_1",
+    }
+    with database.owner(branch) as session:
+        state["baseline"] = baseline(session)
+        if marked:
+            write_mark(session, database.role, branch, BranchMarker(state["baseline"]))
+    return Marked(database, branch, endpoint, state)
+
+
+def counted(leaving: Marked, arriving: Marked | None = None, **news: Any) -> int | str:
+    """Return the total, or why there is none."""
+    count = rows_of(leaving.state, (arriving.state if arriving else {"source": "", "lsn": "", "facts": {}}) | news)
+    return count.missing or count.total
+
+
+def copy_of(source: Marked) -> tuple[Marked, dict[str, str]]:
+    """Return a clone of `source` that is to serve next, and what the settings say of where it was cloned from."""
+    with source.session() as session:
+        fork = baseline(session)
+    return source.child(marked=True), {"source": source.branch, "fork": fork}
+
+
+@pytest.fixture(scope="module")
+def project(host: Host) -> Iterator[Project]:
+    """One of this module's own: its branches go with it."""
+    made = Project(host, host.call("POST", "/projects", {"project": {"name": "restored"}}, status=201))
+    yield made
+    host.call("DELETE", made.path)
+
+
+@pytest.fixture(autouse=True)
+def address(monkeypatch: pytest.MonkeyPatch, project: Project) -> None:
+    monkeypatch.setenv("NEON_API_HOST", f"http://127.0.0.1:{project.host.api_port}/api/v2")
+    monkeypatch.setenv("NEON_API_KEY", API_KEY)
+
+
+@pytest.fixture
+def root(database: Database, owner: Session) -> Database:
+    """What the branches are cloned from: a table with 10 rows, and the app's role."""
+    run(owner, "CREATE TABLE t (n int); INSERT INTO t SELECT generate_series(1, 10)")
+    database.make_app(owner)
+    return database
+
+
+@pytest.fixture
+def served(root: Database) -> Marked:
+    return cloned(root, root.project.root)
+
+
+def test_a_restore_to_a_moment_after_the_baseline_counts_what_came_before_it_and_after_it(served: Marked) -> None:
+    served.write(1)
+    moment = served.moment()
+    served.write(20)
+    served.restore(served.branch, moment)
+    assert counted(served) == 1
+    served.write(300)
+    assert counted(served) == 301
+
+
+def test_a_restore_to_before_the_mark_or_from_elsewhere_leaves_the_rows_unknown(root: Database, served: Marked) -> None:
+    sibling = cloned(root, root.project.root)
+    sibling.write(5)
+    served.write(1)
+    for source in (sibling.branch, root.project.root):
+        served.restore(source, keep=False)
+        served.write(1)
+        assert "bears no mark of its own" in str(counted(served))
+    early = cloned(root, root.project.root, marked=False)
+    moment = early.moment()
+    with early.session() as session:
+        write_mark(session, root.role, early.branch, BranchMarker(early.state["baseline"]))
+    early.write(1)
+    assert counted(early) == 1
+    early.restore(early.branch, moment)
+    assert "bears no mark of its own" in str(counted(early))
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_restore_from_a_descendant_counts_also_what_was_written_there_or_is_unknown(
+    served: Marked, *, marked: bool
+) -> None:
+    served.write(1)
+    child = served.child(marked=marked)
+    child.write(20)
+    served.restore(child.branch)
+    served.write(300)
+    # A descendant with credentials of its own has overwritten the mark, on the role that both have.
+    assert counted(served) == 321 if not marked else "bears no mark of its own" in str(counted(served))
+
+
+def test_a_restore_that_is_taken_back_counts_as_before(root: Database, served: Marked) -> None:
+    served.write(7)
+    served.restore(root.project.root)
+    assert isinstance(counted(served), str)
+    listed = root.project.host.call("GET", f"{root.project.path}/branches")["branches"]
+    kept = max(listed, key=lambda branch: int(branch["name"][1:]) if branch["name"].startswith("n") else -1)
+    served.restore(kept["id"], keep=False)
+    assert counted(served) == 7
+
+
+def test_another_baseline_than_the_database_says_is_not_believed_and_none_needs_no_mark(served: Marked) -> None:
+    served.write(1)
+    told = int(served.state["baseline"])
+    served.state["baseline"] = str(told + 1)
+    assert f"began with transaction {told} and not with {told + 1}" in str(counted(served))
+    served.state["baseline"] = EVERY_ROW
+    assert counted(served) == 11
+    served.restore(served.database.project.root, keep=False)
+    assert counted(served) == 10
+
+
+def test_a_copy_counts_from_its_fork_until_one_of_the_two_is_restored(root: Database, served: Marked) -> None:
+    served.write(1)
+    moment = served.moment()
+    with served.session() as session:  # the counter of a restored branch is far behind the fork
+        for _ in range(50):
+            run(session, "SELECT pg_current_xact_id()")
+    copy, news = copy_of(served)
+    assert counted(served, copy, **news) == 0
+    served.write(20)
+    assert counted(served, copy, **news) == 20
+    served.restore(served.branch, moment)
+    served.write(300)
+    assert counted(served, copy, **news) == 301, "none of the 300 is in the copy, though all are older than the fork"
+
+    copy, news = copy_of(served)
+    assert counted(served, copy, **news) == 0
+    copy.restore(served.branch, served.moment())
+    assert counted(served, copy, **news) == 301
+    copy, news = copy_of(served)
+    copy.restore(root.project.root, keep=False)
+    assert counted(served, copy, **news) == 301, "the copy has nothing of what it was once cloned from"
+
+
+def test_a_copy_of_a_restored_branch_leaves_only_behind_what_came_since(root: Database, served: Marked) -> None:
+    served.restore(root.project.root, keep=False)
+    served.write(1)
+    copy, news = copy_of(served)
+    served.write(20)
+    assert counted(served, copy, **news) == 20
+
+
+def test_a_copy_that_is_still_to_be_made_or_has_no_credentials_yet_counts_from_the_fork(served: Marked) -> None:
+    served.write(1)
+    assert counted(served, source=served.branch, branch="") == 0
+    copy, news = copy_of(served)
+    served.write(20)
+    assert counted(served, copy, **news, baseline="") == 20
+
+
+def test_what_is_noted_of_a_deployment_makes_no_baseline_up(root: Database, served: Marked) -> None:
+    def noted() -> BranchMarker | None:
+        with served.session() as session:
+            note_served(session, served.state)
+            return read_mark(session, [root.role], served.branch)
+
+    assert noted() == BranchMarker(served.state["baseline"], "dpl_1")
+    served.restore(root.project.root, keep=False)
+    assert noted() == BranchMarker(EVERY_ROW, "dpl_1")
+    assert isinstance(counted(served), str)
+
+
+def test_a_restore_during_the_count_is_no_count(served: Marked, monkeypatch: pytest.MonkeyPatch) -> None:
+    def schemas(connection: Session) -> list[str]:
+        served.restore(served.database.project.root, keep=False)
+        return user_schemas(connection)
+
+    monkeypatch.setattr("environments.database.rows.user_schemas", schemas)
+    assert "could not be asked" in str(counted(served))
+
+
+def refreshed(props: dict[str, Any]) -> dict[str, Any]:
+    """Return what an AppLogin' state says after a refresh."""
+    return AppLoginProvider().read("id", dict(props)).outs or {}
+
+
+def test_credentials_that_a_restore_took_away_are_noticed_by_a_refresh(
+    root: Database, served: Marked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    props = served.state | {"project": served.state["neon"], "generation": 1}
+    assert refreshed(props) == props
+    with served.session() as session:
+        run(session, f'COMMENT ON ROLE "{root.role}" IS NULL')
+    found = refreshed(props)
+    assert found["baseline"] == EVERY_ROW
+    assert AppLoginProvider().diff("id", found, props).changes
+    assert "bears no mark of its own" in capsys.readouterr().err
+    with served.session() as session:
+        run(session, f'DROP OWNED BY "{root.role}"; DROP ROLE "{root.role}"')
+    found = refreshed(props | {"baseline": EVERY_ROW})
+    assert AppLoginProvider().diff("id", found, props).changes
+    assert f"the role {root.role} isn't there" in capsys.readouterr().err
+
+
+def test_a_refresh_keeps_the_credentials_of_a_branch_that_does_not_answer_and_drops_those_of_one_that_is_gone(
+    served: Marked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = served.database.project
+    project.host.call("DELETE", f"{project.path}/endpoints/{served.endpoint}")
+    props = served.state | {"project": served.state["neon"]}
+    assert refreshed(props) == props
+    assert "can't be told" in capsys.readouterr().err
+    project.host.call("DELETE", f"{project.path}/branches/{served.branch}")
+    assert AppLoginProvider().read("id", props).id == ""
