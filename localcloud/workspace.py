@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-PROGRAM_FILES = ("Pulumi.yaml", "Pulumi.*.yaml", "__main__.py", "requirements.txt")
-PROGRAM_FOLDERS = ("components", "resources", "migrations", "recovery", "adoption", "app", "sdks")
+PROGRAM_FILES = ("Pulumi.yaml", "Pulumi.*.yaml", "__main__.py", "requirements.txt", "stack.schema.json")
+PROGRAM_FOLDERS = ("components", "plugin", "app", "sdks")
 INDISPENSABLE = ("Pulumi.yaml", "__main__.py", "components")
 VIRTUAL_ENVIRONMENT = ".venv"
 NOT_COPIED = shutil.ignore_patterns(

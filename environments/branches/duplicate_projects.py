@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import pulumi
-
+from environments import log
 from environments.clients.neon import Neon
 
 _TOGETHER = timedelta(hours=1)
@@ -24,7 +23,7 @@ def warn_of_twins(project: str) -> None:
     born = datetime.fromisoformat(own["created_at"])
     twins = [found["id"] for found in named if abs(datetime.fromisoformat(found["created_at"]) - born) < _TOGETHER]
     if twins:
-        pulumi.log.warn(
+        log.warn(
             f"Neon project {own['name']} was made more than once, since Neon was too busy to answer: this stack uses "
             f"{project}, and nothing uses {', '.join(twins)}. Delete that in Neon's console"
         )

@@ -13,8 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pulumi
-
+from environments import log
 from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, Connection, connected
 from environments.clients.vercel import Vercel
@@ -81,7 +80,7 @@ def fence_later(props: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _make_whole(leaving: dict[str, Any], props: dict[str, Any]) -> None:
     """Fill a copy anew that a killed update left without its rows: the probe comes before the fence, and needs them."""
     if cut_short(props) and copies_again(leaving, props):
-        pulumi.log.info(f"an update was cut short while the rows were carried over: {copy_again(leaving, props)}")
+        log.info(f"an update was cut short while the rows were carried over: {copy_again(leaving, props)}")
 
 
 def _move(props: dict[str, Any], leaving: dict[str, Any] | None, *, newly: bool) -> str:
@@ -122,13 +121,13 @@ def _move(props: dict[str, Any], leaving: dict[str, Any] | None, *, newly: bool)
         except Exception as error:  # noqa: BLE001 - whatever it was, what was done is undone
             _undo(undo, error)
             told = "".join(f" {text}." for text in stayed)
-            log = vercel.log(deployment, [props["app_url"]]) if isinstance(error, UnhealthyError) else ""
-            raise UndoneError(f"{error}. Production is as it was.{told}{log}") from None
+            written = vercel.log(deployment, [props["app_url"]]) if isinstance(error, UnhealthyError) else ""
+            raise UndoneError(f"{error}. Production is as it was.{told}{written}") from None
         undo.pop_all()
     if leaving and count:
         was, now = leaving["served_name"], props["served_name"]
         paused = f"writes paused for {pause:.2f} s, reads for none"
-        pulumi.log.info(f"{now} serves; {paused}. {was} is read-only now; only it holds {count}.")
+        log.info(f"{now} serves; {paused}. {was} is read-only now; only it holds {count}.")
     return domain
 
 
@@ -166,12 +165,12 @@ def _close(
         count = RowCount((), f"its database could not be asked ({error})")
         if refusal := allowance.refusal(count, was):
             raise LeftBehindError(refusal) from None
-        pulumi.log.warn(f"{was} is left without a fence: {count.missing}")
+        log.warn(f"{was} is left without a fence: {count.missing}")
         return count
     undo.callback(lift_fence, owner, [leaving["role"]], leaving["database"], leaving["owner"])
     raise_fence(owner, existing(owner, leaving["roles"]))
     if since is not None:
-        pulumi.log.info(f"carried over behind the fence: {copy_again(leaving, props)}")
+        log.info(f"carried over behind the fence: {copy_again(leaving, props)}")
         with _owner(props) as copy:
             since.append(baseline(copy))
             lift_fence(copy, [props["role"]], props["database"], props["owner"])
@@ -219,9 +218,9 @@ def _finish(
                 drop_claim(owner, waiting["roles"], branch)
             del undone[branch]
             count, was = rows_of(waiting, props), waiting["served_name"]
-            pulumi.log.info(f"{props['served_name']} serves. {was} is read-only now; only it holds {count}.")
+            log.info(f"{props['served_name']} serves. {was} is read-only now; only it holds {count}.")
     except Exception as error:  # noqa: BLE001 - see above
-        pulumi.log.warn(f"{props['served_name']} serves, but the move is not finished: {error}. Run pulumi up again.")
+        log.warn(f"{props['served_name']} serves, but the move is not finished: {error}. Run pulumi up again.")
         return {"fence": undone, "told": str(error)}
     return None
 

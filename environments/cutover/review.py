@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from pulumi.runtime.rpc import UNKNOWN
+from environments.props import UNKNOWN_VALUE
 
 if TYPE_CHECKING:
     from environments.database.rows import RowCount
@@ -89,7 +89,7 @@ def _long_pause(news: dict[str, Any]) -> str:
 
 def is_known(value: Any) -> bool:
     """Tell whether a preview knows this value already."""
-    return isinstance(value, str) and value not in (UNKNOWN, "")
+    return isinstance(value, str) and value not in (UNKNOWN_VALUE, "")
 
 
 def _data(news: dict[str, Any]) -> str:

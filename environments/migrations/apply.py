@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pulumi
-
+from environments import log
 from environments.clients.app_files import app_digest
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, connected
@@ -109,7 +108,7 @@ def pending_tags(props: dict[str, Any]) -> list[str]:
     try:
         return [each.tag for each in verdict_of(props).pending]
     except _UNKNOWABLE as error:
-        pulumi.log.warn(f"which migrations are pending on {props['name']} can't be told: {error}")
+        log.warn(f"which migrations are pending on {props['name']} can't be told: {error}")
         return list(props["pending"])
 
 
@@ -139,7 +138,7 @@ class _Run:
         receipt = self._rehearsed(olds.get("receipt"))
         waiting = [migration.tag for migration in self._todo.pending]
         if self._settings["stop_after_rehearsal"]:
-            pulumi.log.info(
+            log.info(
                 f"{self._name}: rehearsed and not run, since stop_after_rehearsal is set; pending: {', '.join(waiting)}"
             )
             return {"pending": waiting, "receipt": receipt}
@@ -175,15 +174,15 @@ class _Run:
             raise MigrationFailedError(
                 f"the rehearsal on a copy of {self._name} failed, {self._name} itself is untouched: {error}"
             ) from None
-        pulumi.log.info(f"{self._name}: {told_of(fresh)}")
+        log.info(f"{self._name}: {told_of(fresh)}")
         return fresh.props()
 
     def _tell(self, run: Run, receipt: dict[str, Any] | None, way_back: str) -> None:
         rehearsed = f" ({receipt['seconds']:.2f} s in the rehearsal)" if receipt else ""
         tags = ", ".join(run.applied)
-        pulumi.log.info(f"{self._name}: {tags} applied in {run.seconds:.2f} s{rehearsed}. The way back: {way_back}")
+        log.info(f"{self._name}: {tags} applied in {run.seconds:.2f} s{rehearsed}. The way back: {way_back}")
         if run.warning:
-            pulumi.log.warn(f"{self._name}: {run.warning}")
+            log.warn(f"{self._name}: {run.warning}")
 
 
 def _again(props: dict[str, Any], olds: dict[str, Any]) -> str:

@@ -19,11 +19,11 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     ReadResult,
-    Resource,
     ResourceProvider,
     UpdateResult,
 )
 
+from environments import log
 from environments.clients.http import NotFoundError
 from environments.clients.lazy_imports import psycopg
 from environments.clients.neon import Address, Neon
@@ -33,6 +33,7 @@ from environments.database.fence import is_fenced, raise_fence
 from environments.database.logins import close_login, may_log_in
 from environments.database.marker import BranchMarker, read_claims, read_mark, write_mark
 from environments.database.provenance import EVERY_ROW, lost
+from environments.program.own import LegacyResource
 
 _INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation", "keep", "fate")
 _PASSWORD_BYTES = 32
@@ -145,18 +146,18 @@ class AppLoginProvider(ResourceProvider):
             with Neon() as neon, connected(neon.uri(address_of(props), pooled=False)) as connection:
                 missing = lost(connection, props)
         except UNREACHABLE as error:
-            pulumi.log.warn(f"whether {props['role']} can log in to {props['branch']} can't be told: {error}")
+            log.warn(f"whether {props['role']} can log in to {props['branch']} can't be told: {error}")
             return ReadResult(id_, props)
         if not missing:
             return ReadResult(id_, props)
-        pulumi.log.warn(
+        log.warn(
             f"{props['branch']} was restored in place: {missing}. The next pulumi up makes its login again with the "
             "password that it had; from then on every row on it counts as a user's"
         )
         return ReadResult(id_, props | {"endpoint": "", "baseline": EVERY_ROW})
 
 
-class AppLogin(Resource, module="environments", name="AppLogin"):
+class AppLogin(LegacyResource):
     """The app's own login on one branch. Deleting it leaves the roles, which go with the branch."""
 
     pooled_url: pulumi.Output[str]

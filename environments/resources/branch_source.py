@@ -19,11 +19,11 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     ReadResult,
-    Resource,
     ResourceProvider,
     UpdateResult,
 )
 
+from environments import log
 from environments.branches.deleted import gone_refusal, looked, newest_operation
 from environments.branches.duplicate_projects import warn_of_twins
 from environments.branches.shareable import lending_refusal
@@ -31,6 +31,7 @@ from environments.clients.neon import Address, Neon
 from environments.clients.postgres import connected
 from environments.cutover.review import is_known
 from environments.database.app_role import baseline
+from environments.program.own import LegacyResource
 
 _KINDS = {"temporary": " that expires", "empty": " that expires and holds no rows"}
 _SOURCE = ("stack", "branch", "at", "kind")
@@ -53,7 +54,7 @@ class BranchSourceProvider(ResourceProvider):
             kept = _olds | {key: news[key] for key in ("wanted", "serves", "lends")}
             refusal = lending_refusal(_olds, news)
             if not refusal and (told := _parting(_olds, news)):
-                pulumi.log.warn(told)
+                log.warn(told)
             return _checked(kept, refusal)
         if _olds and not refusal and _exists(_olds):
             kind = _olds["kind"] != news["kind"]
@@ -110,7 +111,7 @@ class BranchSourceProvider(ResourceProvider):
         )
 
 
-class BranchSource(Resource, module="environments", name="BranchSource"):
+class BranchSource(LegacyResource):
     """The settled source of one branch."""
 
     parent: pulumi.Output[str]

@@ -15,11 +15,11 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     ReadResult,
-    Resource,
     ResourceProvider,
     UpdateResult,
 )
 
+from environments import log
 from environments.branches.adopting import adopting
 from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
@@ -31,6 +31,7 @@ from environments.cutover.review import first_review, handover_review, is_known,
 from environments.database.fence import is_fenced
 from environments.database.marker import read_claims, read_mark
 from environments.database.provenance import EVERY_ROW, broken
+from environments.program.own import LegacyResource
 from environments.resources.deployment import last_served
 
 _POINTER = ("branch", "served_name", "claim", "fingerprint", "deployment", "baseline")
@@ -46,7 +47,7 @@ class CutoverProvider(ResourceProvider):
         """Refuse a move that leaves rows behind, and tell the reviewer what the move means. Changes nothing."""
         refusal, review = _judged(_olds, news) if news.get("guard") and not adopting() else ("", "")
         if review:
-            pulumi.log.info(review)
+            log.info(review)
         return CheckResult(news, [CheckFailure("", refusal)] if refusal else [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -79,11 +80,11 @@ class CutoverProvider(ResourceProvider):
                 if broken(connection, found["branch"], found["roles"], found["baseline"]):
                     found["baseline"] = EVERY_ROW
         except UNREACHABLE as error:
-            pulumi.log.warn(f"whether {found['served_name']} takes writes can't be told: {error}")
+            log.warn(f"whether {found['served_name']} takes writes can't be told: {error}")
         return ReadResult(id_, found, {key: value for key, value in found.items() if key not in _OUTPUTS})
 
 
-class Cutover(Resource, module="environments", name="Cutover"):
+class Cutover(LegacyResource):
     """The environment's pointer: which branch it serves, by which deployment, since when."""
 
     served: pulumi.Output[dict[str, str]]
@@ -165,7 +166,7 @@ def _really_served(props: dict[str, Any]) -> dict[str, Any]:
     try:
         found = _of_branch(props | {"neon": meta.get("neonProject") or props["neon"]}, branch)
     except UNREACHABLE as error:
-        pulumi.log.warn(f"{domain} leads to {serving}, whose database isn't there: {error}")
+        log.warn(f"{domain} leads to {serving}, whose database isn't there: {error}")
         return {"deployment": serving}
     found |= {"deployment": serving, "fingerprint": meta.get("credentials", "")}
     return found | {"served": served_by(props | found), "unfinished": {"fence": fence_later(props)}}
@@ -182,7 +183,7 @@ def _left_claimed(props: dict[str, Any]) -> dict[str, Any]:
                 if set(read_claims(connection, branch)) & set(place["roles"]):
                     left[branch] = place
         except UNREACHABLE as error:
-            pulumi.log.warn(f"whether {place['served_name']} says that it serves here can't be told: {error}")
+            log.warn(f"whether {place['served_name']} says that it serves here can't be told: {error}")
     waiting = (props.get("unfinished") or {}).get("fence") or {}
     return {"unfinished": {"fence": waiting | left}} if left else {}
 

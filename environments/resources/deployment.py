@@ -21,7 +21,6 @@ from pulumi.dynamic import (
     CheckResult,
     CreateResult,
     DiffResult,
-    Resource,
     ResourceProvider,
     UpdateResult,
 )
@@ -31,6 +30,7 @@ from environments.clients.http import NotFoundError
 from environments.clients.postgres import connected, user_of
 from environments.clients.vercel import DeploymentFailedError, Vercel
 from environments.database.marker import read_mark
+from environments.program.own import LegacyResource
 
 _KEPT = 50
 """Deployments remembered; the oldest are forgotten here, not deleted at Vercel."""
@@ -70,7 +70,7 @@ class DeploymentProvider(ResourceProvider):
         return UpdateResult(_deploy(_news, _olds["built"], moved=_olds["branch"] != _news["branch"]))
 
 
-class Deployment(Resource, module="environments", name="Deployment"):
+class Deployment(LegacyResource):
     """The deployment that the served branch's domain is to lead to."""
 
     deployment: pulumi.Output[str]

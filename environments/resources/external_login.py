@@ -17,17 +17,18 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     ReadResult,
-    Resource,
     ResourceProvider,
     UpdateResult,
 )
 
+from environments import log
 from environments.clients.http import NotFoundError
 from environments.clients.neon import Neon, OperationFailedError
 from environments.clients.postgres import UNREACHABLE, connected
 from environments.cutover.guard import no_swap
 from environments.database.logins import close_login
 from environments.database.marker import Claim, drop_claim
+from environments.program.own import LegacyResource
 from environments.resources.app_login import AppLoginProvider, address_of
 
 _INPUTS = ("branch", "database", "owner", "role", "generation")
@@ -78,7 +79,7 @@ class ExternalLoginProvider(ResourceProvider):
                     for role in login["roles"]:
                         close_login(connection, role)
             except UNREACHABLE as error:
-                pulumi.log.warn(f"{login['branch']} may still say that it serves another stack: {error}")
+                log.warn(f"{login['branch']} may still say that it serves another stack: {error}")
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Forget the logins on branches that are gone."""
@@ -96,7 +97,7 @@ class ExternalLoginProvider(ResourceProvider):
         return ReadResult(id_, props | there)
 
 
-class ExternalLogin(Resource, module="environments", name="ExternalLogin"):
+class ExternalLogin(LegacyResource):
     """The app's own login on a branch of another stack. Deleting it leaves the roles, which go with the branch."""
 
     branch: pulumi.Output[str]

@@ -18,12 +18,13 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     ReadResult,
-    Resource,
     ResourceProvider,
     UpdateResult,
 )
 
+from environments import log
 from environments.clients.lazy_imports import LazyModule
+from environments.program.own import LegacyResource
 
 if TYPE_CHECKING:
     from environments.migrations import apply as migrating
@@ -49,7 +50,7 @@ class MigrationProvider(ResourceProvider):
             return CheckResult(news, [])
         refusals, review = migrating.judged(news, _olds)
         if review:
-            pulumi.log.info(review)
+            log.info(review)
         return CheckResult(news, [CheckFailure("", refusal) for refusal in refusals])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -78,7 +79,7 @@ class MigrationProvider(ResourceProvider):
         return ReadResult(id_, props | {"pending": pending} | anew, inputs | anew)
 
 
-class Migration(Resource, module="environments", name="Migration"):
+class Migration(LegacyResource):
     """The migrations of the served branch: what was applied, how long it took, and the way back."""
 
     pending: pulumi.Output[list[str]]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, ResourceProvider, UpdateResult
 
+from environments import log
 from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.lazy_imports import psycopg
 from environments.clients.neon import Address, Neon, OperationFailedError
 from environments.clients.postgres import NotReadyError, connected, password_of
 from environments.database.prewarm import Warmth, hot_relations, warm
+from environments.program.own import LegacyResource
 
 
 class ReadyProvider(ResourceProvider):
@@ -34,11 +36,11 @@ class ReadyProvider(ResourceProvider):
         """Prove it for what is served next, and warm that with what was hot on what is served until now."""
         _prove(_news)
         if _news["branch"] != _olds["branch"]:
-            pulumi.log.info(f"{_news['name']}: {_warm(_olds, _news)}")
+            log.info(f"{_news['name']}: {_warm(_olds, _news)}")
         return UpdateResult(_news)
 
 
-class Ready(Resource, module="environments", name="Ready"):
+class Ready(LegacyResource):
     """The served branch answers to the app's own URLs."""
 
     def __init__(

@@ -16,7 +16,6 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     ReadResult,
-    Resource,
     ResourceProvider,
     UpdateResult,
 )
@@ -24,6 +23,7 @@ from pulumi.dynamic import (
 from environments.branches.shareable import claims_on
 from environments.clients.http import NotFoundError
 from environments.clients.neon import Neon
+from environments.program.own import LegacyResource
 from environments.resources.app_login import ClaimedError
 
 _SCHEMA_ONLY = "schema-only"
@@ -100,7 +100,7 @@ class TemporaryBranchProvider(ResourceProvider):
             neon.delete_branch(_props["project"], _id)
 
 
-class TemporaryBranch(Resource, module="environments", name="TemporaryBranch"):
+class TemporaryBranch(LegacyResource):
     """A branch with an end. `expires_at` is when, in RFC 3339; Neon deletes it then or a little later."""
 
     expires_at: pulumi.Output[str]

@@ -10,14 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, ResourceProvider
 
+from environments import log
 from environments.clients.http import NotFoundError
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
 from environments.cutover.review import is_known
 from environments.database.copy.fill import Filled, Place, being_filled, fill, read_note, refusal
 from environments.database.copy.roles_and_settings import other_databases
+from environments.program.own import LegacyResource
 
 
 class TransferProvider(ResourceProvider):
@@ -35,7 +37,7 @@ class TransferProvider(ResourceProvider):
             return CheckResult(news, [CheckFailure("", reason)])
         if others:
             of = f"{news['source_name']} has other databases besides {news['database']}"
-            pulumi.log.warn(f"{of}, which stay behind on it: {', '.join(others)}")
+            log.warn(f"{of}, which stay behind on it: {', '.join(others)}")
         return CheckResult(news, [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -48,7 +50,7 @@ class TransferProvider(ResourceProvider):
         if note is None or note.source != source.branch:
             filled = fill(source, target)
             seconds = filled.seconds
-            pulumi.log.info(f"{props['name']} is filled from {props['source_name']}: {filled}")
+            log.info(f"{props['name']} is filled from {props['source_name']}: {filled}")
         return CreateResult(props["branch"], props | {"seconds": round(seconds, 1)})
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -65,7 +67,7 @@ class TransferProvider(ResourceProvider):
         return ReadResult(id_, props)
 
 
-class Transfer(Resource, module="environments", name="Transfer"):
+class Transfer(LegacyResource):
     """A branch filled by dump and restore; `seconds` is how long that took, 0 if it isn't known."""
 
     seconds: pulumi.Output[float]

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
+from environments import log
 from environments.clients.http import ApiError
 from environments.clients.vercel import Vercel, masked
+from environments.program.own import LegacyResource
 
 _INPUTS = ("project", "variables", "fingerprint")
 
@@ -56,7 +58,7 @@ class VariableDriftProvider(ResourceProvider):
         return ReadResult(id_, props | {"broken": broken})
 
 
-class VariableDrift(Resource, module="environments", name="VariableDrift"):
+class VariableDrift(LegacyResource):
     """The seal on an environment's sensitive variables."""
 
     def __init__(
@@ -85,7 +87,7 @@ class VariableDrift(Resource, module="environments", name="VariableDrift"):
 @functools.cache
 def _tell(key: str, moment: str) -> None:
     """Say it once: a preview that refreshes asks for the difference twice."""
-    pulumi.log.warn(
+    log.warn(
         f"{key} was changed in Vercel at {moment}: by hand, or by a pulumi up that was cut short. Its value is "
         "sensitive and can't be compared: pulumi up writes it again"
     )

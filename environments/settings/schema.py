@@ -9,7 +9,7 @@ from typing import Any
 from environments.settings.model import Settings
 from environments.settings.read import NAMESPACE
 
-FILE = Path(__file__).with_name("stack.schema.json")
+FILE = Path(__file__).parents[2] / "stack.schema.json"
 
 
 def stack_schema() -> dict[str, Any]:

@@ -81,7 +81,7 @@ class World(Program):
         """Return the app's own direct URL of a branch, from the decrypted state."""
         state = json.loads(self.pulumi("stack", "export", "-s", stack, "--show-secrets"))
         resources = state["deployment"]["resources"]
-        access = next(found for found in resources if found["urn"].endswith(f"environments:AppLogin::{branch}"))
+        access = next(found for found in resources if found["urn"].endswith(f"environments:index:AppLogin::{branch}"))
         return str(json.loads(access["outputs"]["direct_url"]["plaintext"]))
 
     def post(self, path: str, host: str) -> int:

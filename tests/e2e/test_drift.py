@@ -124,7 +124,7 @@ def test_developments_value_that_was_changed_is_read_back_and_put_right(world: W
 
 
 def test_variables_that_were_written_and_not_yet_sealed_are_sealed_by_the_next_up(world: World) -> None:
-    before = world.resource("prod", "environments:VariableDrift::served")
+    before = world.resource("prod", "environments:index:VariableDrift::served")
     world.edit("prod", credentials=2)
     world.up("prod")
     world.put_back("prod", before)  # the state as if the up had been killed right before the seal
@@ -135,7 +135,7 @@ def test_variables_that_were_written_and_not_yet_sealed_are_sealed_by_the_next_u
 
 
 def test_a_seal_that_was_lost_is_set_anew(world: World) -> None:
-    world.forget("environments:VariableDrift::served")
+    world.forget("environments:index:VariableDrift::served")
     world.up("prod")
     world.preview("prod", "--refresh", "--expect-no-changes")
 

@@ -78,7 +78,7 @@ def migrated(world: World, readers: Visitors, writers: Writers) -> dict[str, flo
     world.up("prod")
     took = time.monotonic() - began
     slow = slowest(readers), slowest(writers)
-    outputs = world.resource("prod", "environments:Migration::served")["outputs"]
+    outputs = world.resource("prod", "environments:index:Migration::served")["outputs"]
     rehearsed, ran = outputs["receipt"], outputs["ran"]
     locks = {lock["table"]: lock for lock in rehearsed["locks"] if lock["mode"] == "AccessExclusiveLock"}
     return {

@@ -126,7 +126,7 @@ def test_a_lost_state_does_not_make_users_rows_look_like_copied_ones(world: Worl
     counted = re.search(r"\d+ rows \([^)]*\) were written to prod-v1 since it began", refused(world, "preview"))
     assert counted
     world.edit("prod", serve="prod-v1")
-    world.forget("environments:AppLogin::prod-v1")
+    world.forget("environments:index:AppLogin::prod-v1")
     world.up("prod")
     world.edit("prod", serve="prod-v2")
     assert counted[0] in refused(world, "preview")

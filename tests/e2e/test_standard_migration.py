@@ -173,4 +173,4 @@ def left(said: str) -> tuple[str, set[str]]:
 
 def migration(world: World) -> dict[str, Any]:
     """Return the outputs of production's Migration."""
-    return dict(world.resource("prod", "environments:Migration::served")["outputs"])
+    return dict(world.resource("prod", "environments:index:Migration::served")["outputs"])

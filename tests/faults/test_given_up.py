@@ -21,7 +21,7 @@ def test_a_promotion_that_was_killed_at_its_cutover_can_be_given_up(world: World
     before, branch = world.serving(), f"given-up-{round(1000 * moment)}"
     branches = world.setting("prod", "branches") | {branch: FROM_DEV}
     world.edit("prod", branches=branches, serve=branch, accept={"branch": before["branch"], "rows": "any"})
-    kill_at(world, "environments:Cutover", everything=True, after=moment)
+    kill_at(world, "environments:index:Cutover", everything=True, after=moment)
     domain = "given-up.vercel.app"
     assert world.health(domain)["ok"]
     moved = world.post("/orders", domain) == CREATED and world.health(domain)["branch"] != before_id(world, before)

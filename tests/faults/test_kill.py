@@ -22,17 +22,17 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 STEPS = [
     "neon:index:Branch",
     "neon:index:Endpoint",
-    "environments:AppLogin",
-    "environments:Ready",
-    "environments:Deployment",
-    "environments:Cutover",
+    "environments:index:AppLogin",
+    "environments:index:Ready",
+    "environments:index:Deployment",
+    "environments:index:Cutover",
     "vercel:index:ProjectEnvironmentVariable",
 ]
 
 
 @pytest.mark.parametrize(
     ("step", "victim"),
-    [*((step, "everything") for step in STEPS), ("neon:index:Branch", "engine"), ("environments:Cutover", "engine")],
+    [*((step, "everything") for step in STEPS), ("neon:index:Branch", "engine"), ("environments:index:Cutover", "engine")],
 )
 def test_a_promotion_that_was_killed_converges_by_the_documented_recovery(world: World, step: str, victim: str) -> None:
     branch = f"killed-at-{step.rsplit(':', 1)[1].lower()}-{victim}"

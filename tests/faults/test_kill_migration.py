@@ -72,7 +72,7 @@ def test_a_migration_that_was_killed_is_applied_once_and_leaves_its_restore_poin
 def kill_when(world: World, moment: Callable[[World], bool], *, everything: bool) -> None:
     """Start an up and kill it at a moment of the migration; the plugins end with it, or a second later."""
     engine = start(world)
-    wait_for(engine, "environments:Migration")
+    wait_for(engine, "environments:index:Migration")
     deadline = time.monotonic() + 60
     while not moment(world):
         assert engine.poll() is None, "the moment never came"

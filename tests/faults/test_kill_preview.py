@@ -14,9 +14,9 @@ from tests.faults.test_kill import kill_at
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 STEPS = [
-    ("environments:TemporaryBranch", False),
-    ("environments:TemporaryBranch", True),
-    ("environments:AppLogin", True),
+    ("environments:index:TemporaryBranch", False),
+    ("environments:index:TemporaryBranch", True),
+    ("environments:index:AppLogin", True),
     ("vercel:index:ProjectEnvironmentVariable", True),
 ]
 

@@ -24,7 +24,7 @@ def large(world: World) -> World:
     return world
 
 
-@pytest.mark.parametrize("step", ["environments:ExternalLogin", "environments:Ready", "environments:Cutover"])
+@pytest.mark.parametrize("step", ["environments:index:ExternalLogin", "environments:index:Ready", "environments:index:Cutover"])
 def test_a_swap_that_was_killed_converges_by_the_documented_recovery(large: World, step: str) -> None:
     world = large
     world.edit("prod", serve=DEVS, accept={"branch": "prod-v1", "rows": "any"})
@@ -44,7 +44,7 @@ def test_a_swap_that_was_killed_converges_by_the_documented_recovery(large: Worl
 def test_a_swap_that_was_killed_at_its_cutover_can_be_given_up(large: World, moment: float) -> None:
     world = large
     world.edit("prod", serve=DEVS, accept={"branch": "prod-v1", "rows": "any"})
-    kill_at(world, "environments:Cutover", everything=True, after=moment)
+    kill_at(world, "environments:index:Cutover", everything=True, after=moment)
     world.run(sys.executable, "-m", "recovery", "-s", "prod")
     back(world)
     assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED, "prod-v1 takes writes"

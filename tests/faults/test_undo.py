@@ -153,7 +153,7 @@ def test_a_branch_whose_compute_is_gone_can_be_left_if_any_number_of_rows_is_acc
 
 
 def test_a_domain_that_somebody_elses_deployment_has_is_not_taken_without_a_word(world: World) -> None:
-    world.forget("environments:Cutover::served")
+    world.forget("environments:index:Cutover::served")
     world.edit("prod", serve="sick", accept=None)
     assert "the rows that visitors wrote to it would be left behind, and how many" in failing(world)
 

@@ -1,0 +1,1 @@
+"""Our own resources, served to the Pulumi engine over its plugin protocol."""

@@ -1,0 +1,38 @@
+"""Which resource answers for which type of the engine's; each is loaded when it is first asked for."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import Any, Final
+
+from environments.errors import EnvironmentsError
+from environments.resources.typed import Typed
+
+MODULES: Final = {
+    "environments:index:AppLogin": "app_login:AppLoginProvider",
+    "environments:index:BranchSource": "branch_source:BranchSourceProvider",
+    "environments:index:Cutover": "cutover:CutoverProvider",
+    "environments:index:Deployment": "deployment:DeploymentProvider",
+    "environments:index:ExternalLogin": "external_login:ExternalLoginProvider",
+    "environments:index:Migration": "migration:MigrationProvider",
+    "environments:index:Ready": "ready:ReadyProvider",
+    "environments:index:TemporaryBranch": "temporary_branch:TemporaryBranchProvider",
+    "environments:index:Transfer": "transfer:TransferProvider",
+    "environments:index:VariableDrift": "variable_drift:VariableDriftProvider",
+}
+
+
+@functools.cache
+def resource_of(token: str) -> Typed[Any, Any]:
+    """Return the resource of the type `token`."""
+    if token not in MODULES:
+        raise EnvironmentsError(f"environments has no resource of the type {token}")
+    module, _, name = MODULES[token].partition(":")
+    kind = getattr(importlib.import_module(f"environments.resources.{module}"), name)
+    made = kind()
+    if not isinstance(made, Typed):
+        from environments.plugin.legacy import Legacy
+
+        return Legacy(made)
+    return made
