@@ -62,7 +62,7 @@ class Branch(pulumi.ComponentResource):
             own=args.parent_is_own and not plan.copied,
             kind=_kind(plan),
             lends=args.lends,
-            wanted={"name": plan.name, "protected": plan.protected, "fate": plan.fate, **size(plan.compute)},
+            wanted={"name": plan.name, "protected": plan.protected, "fate": plan.deletion, **size(plan.compute)},
             database=args.database,
             owner=args.owner,
             serves=args.serves,
@@ -100,7 +100,7 @@ class Branch(pulumi.ComponentResource):
             serves=args.serves,
             keep=args.plan.keep_logins,
             adopted=isinstance(args.plan.parent, NoBranch),
-            fate=args.plan.fate,
+            fate=args.plan.deletion,
             guests=args.guests,
             opts=pulumi.ResourceOptions.merge(
                 _held(self, args.plan),
@@ -132,7 +132,7 @@ def size(compute: Compute) -> dict[str, float]:
 
 def _held(parent: pulumi.Resource, plan: BranchPlan) -> pulumi.ResourceOptions:
     """Return how the engine holds on to what a branch is made of, when its line is dropped."""
-    kept, released = plan.fate == "kept", plan.fate == "released"
+    kept, released = plan.deletion == "retain", plan.deletion == "orphan"
     return pulumi.ResourceOptions(parent=parent, protect=kept, retain_on_delete=released)
 
 

@@ -13,6 +13,7 @@ import pulumiverse_vercel as vercel
 from components import branch as neon_side
 from components import variables as vercel_side
 from components.served import Served, make_guest, needs
+from environments.ids import Fingerprint, VariableId, VercelProject
 from environments.plan.topology import (
     BranchPlan,
     DefaultBranch,
@@ -24,12 +25,13 @@ from environments.plan.topology import (
     Topology,
 )
 from environments.program import existing as already_there
+from environments.program.own import VariableDrift, later, later_id
+from environments.resources import variable_drift
 from environments.resources.cutover import Cutover
 from environments.resources.deployment import Deployment
 from environments.resources.migration import Migration
 from environments.resources.ready import Ready
 from environments.resources.temporary_branch import TemporaryBranch
-from environments.resources.variable_drift import VariableDrift
 
 
 class Environment(pulumi.ComponentResource):
@@ -273,11 +275,14 @@ class Environment(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, provider=self._vercel, depends_on=[self.cutover], hooks=hooks),
             )
         if topology.sensitive:
+            urls = {key: later(value) for key, value in values.items()}
             VariableDrift(
                 "served",
-                project=self.vercel_project,
-                variables={key: variable.id for key, variable in made.items()},
-                values=values,
-                fingerprint=login.fingerprint,
-                opts=pulumi.ResourceOptions(parent=self, protect=not topology.disposable),
+                variable_drift.Inputs(
+                    project=later_id(self.vercel_project, VercelProject),
+                    variables={key: later_id(variable.id, VariableId) for key, variable in made.items()},
+                    values=urls,
+                    fingerprint=later_id(login.fingerprint, Fingerprint),
+                ),
+                pulumi.ResourceOptions(parent=self, protect=not topology.disposable),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NewType
+from typing import Literal, NewType
 
 NeonProject = NewType("NeonProject", str)
 """A Neon project's id, such as late-frost-12345678."""
@@ -42,3 +42,12 @@ Transaction = NewType("Transaction", str)
 
 Lsn = NewType("Lsn", str)
 """A log sequence number of Postgres, such as 0/1A2B3C4."""
+
+DeletionPolicy = Literal["retain", "delete", "orphan", "expire"]
+"""What becomes of a branch whose line is dropped from the stack file, in the words of Kubernetes and CloudFormation.
+
+retain      nothing: our own code refuses to drop it
+delete      Neon deletes it with its rows (`retire: true`)
+orphan      it lives on in Neon, owned by nobody (`release: true`)
+expire      it is temporary: Neon deletes it, at its end or when its line is dropped
+"""

@@ -14,18 +14,19 @@ from __future__ import annotations
 from typing import Any
 
 from environments.clients.neon import Neon
+from environments.ids import NeonProject
 
 
-def newest_operation(project: str) -> str:
+def newest_operation(project: NeonProject) -> str:
     """Return the id of the last thing that Neon did in `project`; what follows it is newer than this moment."""
     with Neon() as neon:
-        return next((str(found["id"]) for found in neon.operations(project)), "")
+        return next((str(found.id) for found in neon.operations(project)), "")
 
 
 def looked(props: dict[str, Any]) -> dict[str, Any]:
     """Return what a refresh notes of a branch: its id, once it is there, and whether it was deleted since."""
     with Neon() as neon:
-        names = {found["id"]: found["name"] for found in neon.branches(props["project"])}
+        names = {found.id: found.name for found in neon.branches(props["project"])}
         made = props.get("made") or next((id_ for id_, name in names.items() if name == props["wanted"]["name"]), "")
         if made:
             return {"made": made, "gone": made not in names}
@@ -55,11 +56,11 @@ def gone_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
     )
 
 
-def _made_since(neon: Neon, project: str, operation: str, there: set[str]) -> bool:
+def _made_since(neon: Neon, project: NeonProject, operation: str, there: set[str]) -> bool:
     """Tell whether a branch was made after `operation` and is not `there`."""
     for found in neon.operations(project):
-        if found["id"] == operation:
+        if found.id == operation:
             return False
-        if found["action"] == "create_branch" and found.get("branch_id") not in there:
+        if found.action == "create_branch" and found.branch_id not in there:
             return True
     return False

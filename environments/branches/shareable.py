@@ -10,6 +10,7 @@ from typing import Any
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, connected
 from environments.database.marker import Claim, read_claims
+from environments.ids import BranchId
 
 
 def lending_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
@@ -18,7 +19,7 @@ def lending_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
     Asks Neon only if the edit takes something away: its size, its protection, its name, or the branch itself.
     """
     was, now, key = olds["wanted"], news["wanted"], news["name"]
-    ends = now["fate"] == "retired" != was["fate"]
+    ends = now["fate"] == "delete" != was["fate"]
     renamed = now["name"] != was["name"] != key
     shrinks = bool(Claim.of({"stack": "", **was}).lacks(*_size(now), protected=now["protected"]))
     if not (ends or (olds["lends"] and (renamed or shrinks))):
@@ -54,15 +55,15 @@ def _size(wanted: dict[str, Any]) -> tuple[float, float, int]:
     return float(wanted["min_cu"]), float(wanted["max_cu"]), int(wanted["suspend"])
 
 
-def _branch(origin: dict[str, Any]) -> tuple[str | None, list[str]]:
+def _branch(origin: dict[str, Any]) -> tuple[BranchId | None, list[str]]:
     """Return the branch's id, None if it isn't there, and the names of its copies."""
     with Neon() as neon:
         branches = neon.branches(origin["project"])
-    found = next((branch["id"] for branch in branches if branch["name"] == origin["wanted"]["name"]), None)
-    return found, sorted(branch["name"] for branch in branches if found and branch.get("parent_id") == found)
+    found = next((branch.id for branch in branches if branch.name == origin["wanted"]["name"]), None)
+    return found, sorted(branch.name for branch in branches if found and branch.parent_id == found)
 
 
-def claims_on(props: dict[str, Any], branch: str) -> list[Claim]:
+def claims_on(props: dict[str, Any], branch: BranchId) -> list[Claim]:
     """Return the claims of other stacks on `branch`, where it has a compute to ask; `props` name project and database.
 
     Raises what `connected` and Neon's API raise if the compute doesn't answer.
@@ -70,7 +71,7 @@ def claims_on(props: dict[str, Any], branch: str) -> list[Claim]:
     project = props["project"]
     with Neon() as neon:
         for compute in neon.endpoints(project, branch):
-            address = Address(project, branch, compute["id"], props["database"], props["owner"])
+            address = Address(project, branch, compute.id, props["database"], props["owner"])
             with connected(neon.uri(address, pooled=False)) as connection:
                 return list(read_claims(connection, branch).values())
     return []

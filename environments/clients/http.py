@@ -13,6 +13,7 @@ import time
 from typing import Any, Self
 
 from environments.clients.lazy_imports import httpx
+from environments.errors import EnvironmentsError
 
 _TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 5.0
@@ -26,7 +27,7 @@ _REFUSED_UNDONE = frozenset({_LOCKED, 429, 503})
 """Answers that say that nothing was done, so that even a POST may be sent again."""
 
 
-class ApiError(Exception):
+class ApiError(EnvironmentsError):
     """The API answered with an error."""
 
     def __init__(self, service: str, request: str, status: int, code: str, message: str) -> None:
@@ -39,7 +40,7 @@ class NotFoundError(ApiError):
     """What was asked for isn't there."""
 
 
-class ApiUnreachableError(Exception):
+class ApiUnreachableError(EnvironmentsError):
     """The API gave no answer."""
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.lazy_imports import httpx, psycopg
 from environments.clients.neon import OperationFailedError
+from environments.errors import FailedError
 
 if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
@@ -22,7 +23,7 @@ _WAKE_SECONDS = 60.0
 _PAUSE = 0.1
 
 
-class NotReadyError(Exception):
+class NotReadyError(FailedError):
     """The database did not take a connection in time."""
 
 

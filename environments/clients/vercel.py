@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Self
 
 from environments.clients.http import ApiError, JsonApi, trust
 from environments.clients.lazy_imports import httpx
+from environments.errors import FailedError
+from environments.ids import BranchId, DeploymentId, VariableId, VercelProject
 
 DEFAULT_URL = "https://api.vercel.com"
 _POLL = 0.1
@@ -22,11 +25,11 @@ _PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@/\s]+@")
 BYPASS_SECRET = "VERCEL_AUTOMATION_BYPASS_SECRET"  # noqa: S105 - the name of a variable
 
 
-class DeploymentFailedError(Exception):
+class DeploymentFailedError(FailedError):
     """A deployment could not be built; its log is in the message."""
 
 
-class PromotionFailedError(Exception):
+class PromotionFailedError(FailedError):
     """The domain does not lead to the deployment that it should."""
 
 
@@ -39,6 +42,70 @@ class File:
     content: bytes
 
 
+@dataclass(frozen=True)
+class Project:
+    """A Vercel project; `production` is the deployment that its production has, empty where it has none."""
+
+    id: VercelProject
+    name: str
+    created_at: datetime
+    production: DeploymentId
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Read the API's project object."""
+        production = ((found.get("targets") or {}).get("production") or {}).get("id")
+        created = datetime.fromtimestamp(found["createdAt"] / 1000, UTC)
+        return cls(found["id"], found["name"], created, DeploymentId(production or ""))
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable without its value; `updated_at` is in milliseconds since 1970.
+
+    `managed` says that an integration owns it: Neon's connected account, or a database of Vercel's Storage.
+    """
+
+    id: VariableId
+    key: str
+    targets: tuple[str, ...]
+    git_branch: str
+    type: str
+    updated_at: int
+    managed: bool
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Read one of the API's `envs`, which tells a single target as a word."""
+        target = found.get("target") or []
+        hint = found.get("contentHint") or {}
+        return cls(
+            found["id"],
+            found["key"],
+            (target,) if isinstance(target, str) else tuple(target),
+            found.get("gitBranch") or "",
+            found["type"],
+            int(found.get("updatedAt") or 0),
+            bool(found.get("configurationId")) or hint.get("type") == "integration-store-secret",
+        )
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment: its host, what has become of it (READY, ERROR, …), and the marks that its maker gave it."""
+
+    id: DeploymentId
+    url: str
+    state: str
+    meta: Mapping[str, str]
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Read the API's deployment object; a list of them names some of its keys otherwise."""
+        state = found.get("readyState") or found.get("state") or ""
+        return cls(found.get("id") or found["uid"], found["url"], state, found.get("meta") or {})
+
+
 class Vercel(JsonApi):
     """A client for `VERCEL_API_URL` (default: Vercel's own) with the token in `VERCEL_API_TOKEN`."""
 
@@ -48,22 +115,20 @@ class Vercel(JsonApi):
         url, token = os.environ.get("VERCEL_API_URL", DEFAULT_URL), os.environ["VERCEL_API_TOKEN"]
         super().__init__("Vercel", url, token, {"teamId": team} if team else None)
 
-    def project(self, project: str) -> dict[str, Any]:
+    def project(self, project: str) -> Project:
         """Return a project by id or name; NotFoundError if it isn't there."""
-        found: dict[str, Any] = self.call("GET", f"/v9/projects/{project}")
-        return found
+        return Project.of(self.call("GET", f"/v9/projects/{project}"))
 
-    def variables(self, project: str) -> list[dict[str, Any]]:
+    def variables(self, project: VercelProject) -> list[Variable]:
         """Return a project's environment variables, without the values that are sensitive."""
-        found: list[dict[str, Any]] = self.call("GET", f"/v10/projects/{project}/env")["envs"]
-        return found
+        return [Variable.of(found) for found in self.call("GET", f"/v10/projects/{project}/env")["envs"]]
 
-    def write_variable(self, project: str, variable: str, value: str) -> int:
+    def write_variable(self, project: VercelProject, variable: VariableId, value: str) -> int:
         """Give a variable its value; return when Vercel says that this was, in milliseconds since 1970."""
         written = self.call("PATCH", f"/v9/projects/{project}/env/{variable}", json={"value": value})
         return int(written["updatedAt"])
 
-    def domain(self, project: str) -> str:
+    def domain(self, project: VercelProject) -> str:
         """Return the domain at which a project's production is verified: the first that redirects nowhere."""
         domains = self.call("GET", f"/v9/projects/{project}/domains")["domains"]
         for domain in domains:
@@ -71,47 +136,46 @@ class Vercel(JsonApi):
                 return str(domain["name"])
         raise PromotionFailedError(f"project {project} has no production domain")
 
-    def deployment(self, deployment: str) -> dict[str, Any]:
+    def deployment(self, deployment: DeploymentId) -> Deployment:
         """Return one deployment; NotFoundError if it was deleted."""
-        found: dict[str, Any] = self.call("GET", f"/v13/deployments/{deployment}")
-        return found
+        return Deployment.of(self.call("GET", f"/v13/deployments/{deployment}"))
 
-    def deployments(self, project: str, meta: Mapping[str, str]) -> list[dict[str, Any]]:
+    def deployments(self, project: VercelProject, meta: Mapping[str, str]) -> list[Deployment]:
         """Return a project's deployments that carry all of `meta`, the newest first."""
         query = {"projectId": project, "limit": "20", **{f"meta-{key}": value for key, value in meta.items()}}
-        found: list[dict[str, Any]] = self.call("GET", "/v6/deployments", query=query)["deployments"]
-        return found
+        return [Deployment.of(found) for found in self.call("GET", "/v6/deployments", query=query)["deployments"]]
 
-    def deploy(self, project: str, files: list[File], env: Mapping[str, str], meta: Mapping[str, str]) -> str:
+    def deploy(
+        self, project: VercelProject, files: list[File], env: Mapping[str, str], meta: Mapping[str, str]
+    ) -> DeploymentId:
         """Stage a production deployment of `files` with its own `env`, upload what Vercel lacks; return its id."""
         found = self.project(project)
         listed = [{"file": file.path, "sha": file.sha, "size": len(file.content)} for file in files]
         body = _staged(found, env, meta) | {"files": listed}
         path, query = "/v13/deployments", {"skipAutoDetectionConfirmation": "1"}
         try:
-            return str(self.call("POST", path, query=query, json=body)["id"])
+            return DeploymentId(self.call("POST", path, query=query, json=body)["id"])
         except ApiError as error:
             if error.code != "missing_files":
                 raise
         self._upload(files)
-        return str(self.call("POST", path, query=query, json=body)["id"])
+        return DeploymentId(self.call("POST", path, query=query, json=body)["id"])
 
-    def redeploy(self, project: str, env: Mapping[str, str], meta: Mapping[str, str]) -> str:
+    def redeploy(self, project: VercelProject, env: Mapping[str, str], meta: Mapping[str, str]) -> DeploymentId:
         """Stage what is production now once more, with its own `env`; return the new deployment's id.
 
         Raises DeploymentFailedError where the project has no production deployment yet.
         """
         found = self.project(project)
-        current = ((found.get("targets") or {}).get("production") or {}).get("id")
-        if not current:
+        if not found.production:
             raise DeploymentFailedError(
-                f"Vercel project {found['name']} has no production deployment to deploy anew: push to its production "
+                f"Vercel project {found.name} has no production deployment to deploy anew: push to its production "
                 "branch once, then run pulumi up again"
             )
-        body = _staged(found, env, meta) | {"deploymentId": current}
-        return str(self.call("POST", "/v13/deployments", query={"forceNew": "1"}, json=body)["id"])
+        body = _staged(found, env, meta) | {"deploymentId": found.production}
+        return DeploymentId(self.call("POST", "/v13/deployments", query={"forceNew": "1"}, json=body)["id"])
 
-    def wait_until_built(self, deployment: str, urls: Sequence[str]) -> dict[str, Any]:
+    def wait_until_built(self, deployment: DeploymentId, urls: Sequence[str]) -> Deployment:
         """Return the deployment once it is READY.
 
         Raises DeploymentFailedError with the end of its log, without the passwords of `urls`, if the build fails, or
@@ -120,21 +184,21 @@ class Vercel(JsonApi):
         deadline = time.monotonic() + _BUILD_DEADLINE
         while True:
             found = self.deployment(deployment)
-            state = found["readyState"]
-            if state == "READY":
+            if found.state == "READY":
                 return found
-            if state in ("ERROR", "CANCELED") or time.monotonic() > deadline:
-                raise DeploymentFailedError(f"deployment {found['url']} ended as {state}.{self.log(deployment, urls)}")
+            if found.state in ("ERROR", "CANCELED") or time.monotonic() > deadline:
+                log = self.log(deployment, urls)
+                raise DeploymentFailedError(f"deployment {found.url} ended as {found.state}.{log}")
             time.sleep(_POLL)
 
-    def log(self, deployment: str, urls: Sequence[str]) -> str:
+    def log(self, deployment: DeploymentId, urls: Sequence[str]) -> str:
         """Return the last lines that a deployment wrote, indented below a heading, without the passwords of `urls`."""
         events = self.call("GET", f"/v3/deployments/{deployment}/events", query={"limit": "-1"})
         texts = [event.get("text") or event.get("payload", {}).get("text", "") for event in events]
         lines = [masked(line, urls) for text in texts for line in text.splitlines() if line.strip()]
         return "".join(f"\n    {line}" for line in ["Its log:", *lines[-_LOG_LINES:]]) if lines else ""
 
-    def promote(self, project: str, deployment: str, domain: str) -> None:
+    def promote(self, project: VercelProject, deployment: DeploymentId, domain: str) -> None:
         """Give the production domains to a deployment that is built, and wait until `domain` leads to it.
 
         Nothing is built. Raises PromotionFailedError if that takes longer than 120 s.
@@ -146,7 +210,7 @@ class Vercel(JsonApi):
                 raise PromotionFailedError(f"{domain} does not lead to {deployment} 120 s after its promotion")
             time.sleep(_POLL)
 
-    def serving(self, domain: str) -> str | None:
+    def serving(self, domain: str) -> DeploymentId | None:
         """Return the id of the deployment that `domain` leads to, or None."""
         try:
             found = self.call("GET", f"/v4/aliases/{domain}").get("deploymentId")
@@ -154,7 +218,7 @@ class Vercel(JsonApi):
             if error.status == httpx.codes.NOT_FOUND:
                 return None
             raise
-        return str(found) if found else None
+        return DeploymentId(found) if found else None
 
     def _upload(self, files: list[File]) -> None:
         for file in files:
@@ -162,24 +226,18 @@ class Vercel(JsonApi):
             self.call("POST", "/v2/files", content=file.content, headers=headers)
 
 
-def overlapping(variables: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the project's `variables` that leave no room for the one with the inputs `wanted`.
+def overlapping(
+    variables: Sequence[Variable], *, key: str, targets: Collection[str], git_branch: str
+) -> list[Variable]:
+    """Return the project's `variables` that leave no room for one of this key, these targets and this git branch.
 
-    Vercel takes one of a name per target, and per git branch where one is named.
+    Vercel takes one of a name per target, and per git branch where one is named (empty: none is).
     """
     return [
         found
         for found in variables
-        if found["key"] == wanted["key"]
-        and set(targets_of(found)) & set(wanted["targets"])
-        and (found.get("gitBranch") or None) == (wanted.get("gitBranch") or None)
+        if found.key == key and set(found.targets) & set(targets) and found.git_branch == git_branch
     ]
-
-
-def targets_of(variable: Mapping[str, Any]) -> list[str]:
-    """Return the targets of a variable, which Vercel tells as a list or, if there is one, as a word."""
-    target = variable.get("target") or []
-    return [target] if isinstance(target, str) else list(target)
 
 
 def masked(text: str, urls: Sequence[str]) -> str:
@@ -190,11 +248,11 @@ def masked(text: str, urls: Sequence[str]) -> str:
     return _PASSWORD.sub(r"\1[secret]@", text)
 
 
-def _staged(project: Mapping[str, Any], env: Mapping[str, str], meta: Mapping[str, str]) -> dict[str, Any]:
+def _staged(project: Project, env: Mapping[str, str], meta: Mapping[str, str]) -> dict[str, Any]:
     """Return what every deployment of ours asks for: production's environment, and no domain until it is promoted."""
     return {
-        "project": project["id"],
-        "name": project["name"],
+        "project": project.id,
+        "name": project.name,
         "target": "production",
         "autoAssignCustomDomains": False,
         "env": dict(env),
@@ -209,7 +267,7 @@ class Answer:
 
     status: int
     failure: str = ""
-    branch: str | None = None
+    branch: BranchId | None = None
 
 
 def visit(host: str, path: str) -> Answer:
@@ -231,4 +289,4 @@ def visit(host: str, path: str) -> Answer:
     except ValueError:
         told = None
     branch = told.get("branch") if isinstance(told, dict) else None
-    return Answer(answer.status_code, branch=branch if isinstance(branch, str) else None)
+    return Answer(answer.status_code, branch=BranchId(branch) if isinstance(branch, str) else None)

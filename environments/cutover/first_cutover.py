@@ -34,7 +34,7 @@ def serving_now(news: dict[str, Any]) -> Serving | None:
     with Vercel() as vercel:
         domain = vercel.domain(news["vercel"])
         serving = vercel.serving(domain)
-        meta = (vercel.deployment(serving).get("meta") or {}) if serving else {}
+        meta = (vercel.deployment(serving).meta or {}) if serving else {}
     if serving is None:
         return None
     ours = meta.get("neonBranch")

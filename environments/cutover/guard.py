@@ -126,7 +126,7 @@ def _fork(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) -> int | No
     """
     if news.get("copy"):
         return _carried(neon, news)
-    if not is_known(news["fork"]) or neon.branch(news["neon"], news["branch"]).get("parent_id") != leaving["branch"]:
+    if not is_known(news["fork"]) or neon.branch(news["neon"], news["branch"]).parent_id != leaving["branch"]:
         return None
     if is_known(news["baseline"]):
         try:
@@ -161,7 +161,7 @@ def _restore_point(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) ->
     if not point.get("xmin") or not (made or point["id"] == news["branch"]):
         return None
     try:
-        parent = neon.branch(news["neon"], point["id"]).get("parent_id")
+        parent = neon.branch(news["neon"], point["id"]).parent_id
     except NotFoundError:
         return None
     return int(point["xmin"]) if parent == leaving["branch"] else None
@@ -195,7 +195,7 @@ def _is_copy(olds: dict[str, Any], news: dict[str, Any]) -> bool:
         return False
     try:
         with Neon() as neon:
-            return bool(neon.branch(news["neon"], news["branch"]).get("parent_id") == olds["branch"])
+            return bool(neon.branch(news["neon"], news["branch"]).parent_id == olds["branch"])
     except UNREACHABLE:
         return False
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from environments.clients.http import ApiError
-from environments.clients.neon import Address, Neon
+from environments.clients.neon import Address, Branch, Neon
 from environments.clients.postgres import Connection
+from environments.ids import NeonProject
 from environments.migrations.scratch_branch import in_
 
 _LONGEST_TAG = 80
@@ -54,7 +54,7 @@ def make_restore_point(neon: Neon, connection: Connection, served: Address, tag:
     row = connection.execute(_OLDEST).fetchone()
     wanted = {"name": name, "parent_id": served.branch, "expires_at": in_(timedelta(days=days))}
     made, _ = neon.make_branch(served.project, wanted)
-    return _restore_point(neon.branch(served.project, made["id"]), xmin=str(row[0]) if row else "")
+    return _restore_point(neon.branch(served.project, made.id), xmin=str(row[0]) if row else "")
 
 
 def find_restore_point(neon: Neon, served: Address, tags: Sequence[str]) -> RestorePoint | None:
@@ -63,9 +63,9 @@ def find_restore_point(neon: Neon, served: Address, tags: Sequence[str]) -> Rest
     found = [
         branch
         for branch in neon.branches(served.project)
-        if _is_ours(branch, served) and any(_is_called(branch["name"], name) for name in names)
+        if _is_ours(branch, served) and any(_is_called(branch.name, name) for name in names)
     ]
-    newest = max(found, key=lambda branch: str(branch["created_at"]), default=None)
+    newest = max(found, key=lambda branch: str(branch.created_at), default=None)
     return _restore_point(newest, xmin="") if newest else None
 
 
@@ -77,27 +77,27 @@ class Copy:
     at: str
 
 
-def undone(neon: Neon, project: str, migrated: str, copy: Copy, tags: Sequence[str]) -> str:
+def undone(neon: Neon, project: NeonProject, migrated: str, copy: Copy, tags: Sequence[str]) -> str:
     """Return the first of `tags` that ran on the branch `migrated` after the moment of its `copy`; or nothing.
 
     The restore points tell, as long as they are there. The copy may be one of them.
     """
     found = []
     for branch in neon.branches(project):
-        if branch.get("parent_id") != migrated or not (branch["id"] == copy.id or _is_after(branch, copy.at)):
+        if branch.parent_id != migrated or not (branch.id == copy.id or _is_after(branch, copy.at)):
             continue
-        tag = next((tag for tag in tags if _is_called(branch["name"], _name(tag))), "")
-        found += [(str(branch["created_at"]), tag)] if tag else []
+        tag = next((tag for tag in tags if _is_called(branch.name, _name(tag))), "")
+        found += [(str(branch.created_at), tag)] if tag else []
     return min(found)[1] if found else ""
 
 
-def _is_after(point: dict[str, Any], at: str) -> bool:
+def _is_after(point: Branch, at: str) -> bool:
     """Tell whether a restore point shows its parent at the moment `at` or later."""
-    if not (at and point.get("expires_at")):
+    if not (at and point.expires_at):
         return False
     if "/" in at:
-        return bool(point.get("parent_lsn")) and _position(point["parent_lsn"]) >= _position(at)
-    return datetime.fromisoformat(point["created_at"]).timestamp() >= int(at)
+        return bool(point.parent_lsn) and _position(point.parent_lsn) >= _position(at)
+    return point.created_at.timestamp() >= int(at)
 
 
 def _position(lsn: str) -> int:
@@ -105,16 +105,16 @@ def _position(lsn: str) -> int:
     return int(high, 16) << 32 | int(low, 16)
 
 
-def _restore_point(branch: dict[str, Any], xmin: str) -> RestorePoint:
-    return RestorePoint(branch["id"], branch["name"], branch["expires_at"], branch.get("parent_lsn") or "", xmin)
+def _restore_point(branch: Branch, xmin: str) -> RestorePoint:
+    return RestorePoint(branch.id, branch.name, branch.expires_at, branch.parent_lsn, xmin)
 
 
 def _name(tag: str) -> str:
     return f"before-{tag[:_LONGEST_TAG]}"
 
 
-def _is_ours(branch: dict[str, Any], served: Address) -> bool:
-    return branch.get("parent_id") == served.branch and bool(branch.get("expires_at"))
+def _is_ours(branch: Branch, served: Address) -> bool:
+    return branch.parent_id == served.branch and bool(branch.expires_at)
 
 
 def _is_called(name: str, wanted: str) -> bool:
@@ -123,7 +123,7 @@ def _is_called(name: str, wanted: str) -> bool:
 
 
 def _free_name(neon: Neon, served: Address, wanted: str) -> str:
-    taken = {branch["name"]: branch for branch in neon.branches(served.project)}
+    taken = {branch.name: branch for branch in neon.branches(served.project)}
     for number in range(1, _TRIES):
         name = wanted if number == 1 else f"{wanted}-{number}"
         found = taken.get(name)
@@ -131,7 +131,7 @@ def _free_name(neon: Neon, served: Address, wanted: str) -> str:
             return name
         if _is_ours(found, served):
             try:
-                neon.delete_branch(served.project, found["id"])
+                neon.delete_branch(served.project, found.id)
             except ApiError:
                 continue
             return name

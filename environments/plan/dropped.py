@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from environments.plan.topology import Fate, StackExports
+from environments.ids import DeletionPolicy
+from environments.plan.topology import StackExports
 
 _GOES = "Neon deletes it with this update, with every row on it"
-_TOLD: dict[Fate | None, str] = {
-    "retired": f"it was retired: {_GOES}. To keep it, put its line back",
-    "temporary": f"it is temporary: {_GOES}. To keep it, put its line back",
-    "released": "it was released: in Neon it lives on as it is",
+_TOLD: dict[DeletionPolicy | None, str] = {
+    "delete": f"it was retired: {_GOES}. To keep it, put its line back",
+    "expire": f"it is temporary: {_GOES}. To keep it, put its line back",
+    "orphan": "it was released: in Neon it lives on as it is",
     None: "nobody has let go of it: while Neon has it, this is refused. Put its line back, with retire: true (it goes, "
     "with its rows) or release: true (it lives on), run pulumi up, then drop the line",
 }

@@ -58,12 +58,12 @@ def _problem(settings: Settings, name: str, stack: str) -> Problem | None:
     return None
 
 
-def fate_problems(settings: Settings, stack: str) -> list[Problem]:
+def deletion_problems(settings: Settings, stack: str) -> list[Problem]:
     """Return every branch that can't be retired or released, since it serves or others were cloned from it."""
-    return [problem for name in settings.branches if (problem := _fate_problem(settings, name, stack))]
+    return [problem for name in settings.branches if (problem := _deletion_problem(settings, name, stack))]
 
 
-def _fate_problem(settings: Settings, name: str, stack: str) -> Problem | None:
+def _deletion_problem(settings: Settings, name: str, stack: str) -> Problem | None:
     branch = settings.branches[name]
     if not (branch.retire or branch.release):
         return None

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from environments.plan.lineage import fate_problems, home, lineage_problems, own_parent, parents_first
+from environments.ids import DeletionPolicy
+from environments.plan.lineage import deletion_problems, home, lineage_problems, own_parent, parents_first
 from environments.plan.review_summary import facts
 from environments.plan.strategies import allowed_moves, pointer_problems
 from environments.plan.topology import (
@@ -16,7 +17,6 @@ from environments.plan.topology import (
     Compute,
     DefaultBranch,
     ExistingProjects,
-    Fate,
     ForeignBranch,
     Guard,
     MigrationPlan,
@@ -70,7 +70,7 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
     """
     problems = [
         *lineage_problems(settings, stack),
-        *fate_problems(settings, stack),
+        *deletion_problems(settings, stack),
         *pointer_problems(settings, stack),
         *_app_problems(settings, digests.app),
         *_migration_problems(settings, digests.migrations),
@@ -139,7 +139,7 @@ def _branch(settings: Settings, key: str, stack: str, exports: Mapping[str, Stac
         at=(branch.at.timestamp, branch.at.lsn) if branch.at else (None, None),
         compute=_size(branch.compute) if branch.compute else default,
         protected=protected and not branch.retire,
-        fate=_fate(branch),
+        deletion=_deletion(branch),
         keep_logins=branch.logins == "keep",
         lifetime=branch.expires,
         schema_only=branch.schema_only,
@@ -152,12 +152,12 @@ def _size(compute: ComputeSettings) -> Compute:
     return Compute(compute.min_cu, compute.largest, compute.suspend)
 
 
-def _fate(branch: BranchSettings) -> Fate:
+def _deletion(branch: BranchSettings) -> DeletionPolicy:
     if branch.retire:
-        return "retired"
+        return "delete"
     if branch.release:
-        return "released"
-    return "temporary" if branch.expires else "kept"
+        return "orphan"
+    return "expire" if branch.expires else "retain"
 
 
 def _served(settings: Settings, stack: str, exports: Mapping[str, StackExports]) -> OwnBranch | ForeignBranch:

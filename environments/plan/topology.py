@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from environments.ids import DeletionPolicy
+
 
 @dataclass(frozen=True)
 class DefaultBranch:
@@ -42,8 +44,6 @@ class NoBranch:
 
 
 Parent = DefaultBranch | OwnBranch | ForeignBranch | NoBranch
-Fate = Literal["kept", "retired", "released", "temporary"]
-"""What becomes of a branch whose line is dropped: the engine refuses, it goes, it lives on, it goes."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class BranchPlan:
     at: tuple[int | None, str | None]
     compute: Compute
     protected: bool
-    fate: Fate
+    deletion: DeletionPolicy
     keep_logins: bool
     lifetime: int | None
     schema_only: bool
@@ -165,9 +165,9 @@ class Topology:
         return self.app_roles[(self.credentials - 1) % 2]
 
     @property
-    def leaving(self) -> dict[str, Fate]:
+    def leaving(self) -> dict[str, DeletionPolicy]:
         """What becomes of each branch whose line may be dropped, by its key."""
-        return {plan.key: plan.fate for plan in self.branches if plan.fate != "kept"}
+        return {plan.key: plan.deletion for plan in self.branches if plan.deletion != "retain"}
 
     @property
     def served_name(self) -> str:
@@ -218,4 +218,4 @@ class StackExports:
     neon: str | None = None
     vercel: str | None = None
     branches: Mapping[str, str] = field(default_factory=dict)
-    leaving: Mapping[str, Fate] = field(default_factory=dict)
+    leaving: Mapping[str, DeletionPolicy] = field(default_factory=dict)

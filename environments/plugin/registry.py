@@ -19,7 +19,7 @@ MODULES: Final = {
     "environments:index:Ready": "ready:ReadyProvider",
     "environments:index:TemporaryBranch": "temporary_branch:TemporaryBranchProvider",
     "environments:index:Transfer": "transfer:TransferProvider",
-    "environments:index:VariableDrift": "variable_drift:VariableDriftProvider",
+    "environments:index:VariableDrift": "variable_drift:VariableDrift",
 }
 
 

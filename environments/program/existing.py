@@ -12,7 +12,8 @@ import pulumi
 
 from environments.branches.adopting import adopting
 from environments.clients.http import ApiError, ApiUnreachableError
-from environments.clients.vercel import Vercel, overlapping, targets_of
+from environments.clients.vercel import Vercel, overlapping
+from environments.ids import VercelProject
 
 
 class AlreadyThereError(Exception):
@@ -42,13 +43,18 @@ def variable(stack: str) -> pulumi.ResourceHookBinding:
             return  # it is made in this very update
         try:
             with Vercel() as vercel:
-                found = overlapping(vercel.variables(project), inputs)
+                found = overlapping(
+                    vercel.variables(VercelProject(project)),
+                    key=inputs["key"],
+                    targets=inputs["targets"],
+                    git_branch=inputs.get("gitBranch") or "",
+                )
         except (ApiError, ApiUnreachableError) as error:
             pulumi.log.warn(f"whether {inputs['key']} is in the Vercel project already can't be told: {error}")
             return
         if found:
             raise AlreadyThereError(
-                f"{inputs['key']} is in the Vercel project already, for {', '.join(targets_of(found[0]))}. Run "
+                f"{inputs['key']} is in the Vercel project already, for {', '.join(found[0].targets)}. Run "
                 f"python -m adoption -s {stack}, which takes it over or says what is in the way, then come back"
             )
 

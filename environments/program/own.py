@@ -1,10 +1,49 @@
-"""Our own resources as a Pulumi program makes them."""
+"""Our own resources as a Pulumi program makes them: each takes the `Inputs` of its module in `environments.resources`.
+
+Where an input is another resource's output, `later` lets it stand for the value that it will be.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast, overload
 
 import pulumi
+
+from environments.props import encode, fields_of
+from environments.resources import variable_drift
+
+T = TypeVar("T")
+
+
+@overload
+def later(value: pulumi.Output[T]) -> T: ...
+@overload
+def later(value: T) -> T: ...
+def later(value: Any) -> Any:
+    """Let an output stand where its value is wanted: the engine puts the value in before our code sees it."""
+    return value
+
+
+def later_id(value: pulumi.Input[str], kind: Callable[[str], T]) -> T:  # noqa: ARG001 - its type is the point
+    """Let a provider's output, a mere string to that provider, stand for an id of this `kind`."""
+    return cast("T", value)
+
+
+class Own(pulumi.CustomResource):
+    """The base: sends inputs, and has one attribute for each output. A subclass declares those that are used."""
+
+    def __init__(
+        self, name: str, inputs: object, outputs: type[Any], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Register the resource under the type that bears the name of its class."""
+        props = encode(inputs, secret=pulumi.Output.secret)
+        results = fields_of(outputs)
+        super().__init__(
+            f"environments:index:{type(self).__name__}", name, props | {field.wire: None for field in results}, opts
+        )
+        for field in results:
+            setattr(self, field.name, getattr(self, field.wire))
 
 
 class LegacyResource(pulumi.CustomResource):
@@ -13,3 +52,11 @@ class LegacyResource(pulumi.CustomResource):
     def __init__(self, _provider: Any, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         """Register it under the type of its class."""
         super().__init__(f"environments:index:{type(self).__name__}", name, props, opts)
+
+
+class VariableDrift(Own):
+    """Whether somebody else has written an environment's sensitive variables."""
+
+    def __init__(self, name: str, inputs: variable_drift.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Watch the variables that `inputs` name."""
+        super().__init__(name, inputs, variable_drift.Outputs, opts)

@@ -33,6 +33,7 @@ from environments.database.fence import is_fenced, raise_fence
 from environments.database.logins import close_login, may_log_in
 from environments.database.marker import BranchMarker, read_claims, read_mark, write_mark
 from environments.database.provenance import EVERY_ROW, lost
+from environments.ids import RoleName
 from environments.program.own import LegacyResource
 
 _INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation", "keep", "fate")
@@ -119,7 +120,7 @@ class AppLoginProvider(ResourceProvider):
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Let the branch's computes and rows go, which follow; not if another environment serves from them."""
-        if _props["fate"] not in ("retired", "temporary"):
+        if _props["fate"] not in ("delete", "expire"):
             return
         address = address_of(_props)
         try:
@@ -236,7 +237,7 @@ def _fresh(neon: Neon, props: dict[str, Any]) -> bool:
     """
     if props.get("guest"):
         return True
-    created = datetime.fromisoformat(neon.branch(props["project"], props["branch"])["created_at"])
+    created = neon.branch(props["project"], props["branch"]).created_at
     return not props["adopted"] and datetime.now(UTC) - created < _FRESH
 
 
@@ -255,7 +256,7 @@ def _shut_out(neon: Neon, connection: Connection, address: Address, role: str) -
         try:
             app_role.forbid_login(connection, name)
         except psycopg.errors.InsufficientPrivilege:
-            neon.reset_password(address.project, address.branch, name)
+            neon.reset_password(address.project, address.branch, RoleName(name))
     return names
 
 

@@ -96,17 +96,17 @@ class BranchSourceProvider(ResourceProvider):
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Look whether the branch is really gone, if it was to go; a temporary one says so itself when it isn't."""
         wanted = _props["wanted"]
-        if wanted["fate"] != "retired" or _props["kind"] in _KINDS:
+        if wanted["fate"] != "delete" or _props["kind"] in _KINDS:
             return
         with Neon() as neon:
             branches = neon.branches(_props["project"])
-        found = next((branch for branch in branches if branch["name"] == wanted["name"]), None)
+        found = next((branch for branch in branches if branch.name == wanted["name"]), None)
         if found is None:
             return
-        copies = ", ".join(sorted(branch["name"] for branch in branches if branch.get("parent_id") == found["id"]))
+        copies = ", ".join(sorted(branch.name for branch in branches if branch.parent_id == found.id))
         reason = f"since {copies} was cloned from it: drop that first" if copies else "see its console for the reason"
         raise StillThereError(
-            f"Neon did not delete branch {wanted['name']} ({found['id']}), {reason}. Then delete it in Neon's console, "
+            f"Neon did not delete branch {wanted['name']} ({found.id}), {reason}. Then delete it in Neon's console, "
             "where its compute is gone already, and run pulumi up again"
         )
 
@@ -159,9 +159,9 @@ class BranchSource(LegacyResource):
 def _parting(olds: dict[str, Any], news: dict[str, Any]) -> str:
     """Return what an edit of the branch's fate means for its rows, or nothing."""
     name, fate = news["name"], news["wanted"]["fate"]
-    if fate == olds["wanted"]["fate"] or fate not in ("retired", "released"):
+    if fate == olds["wanted"]["fate"] or fate not in ("delete", "orphan"):
         return ""
-    if fate == "released":
+    if fate == "orphan":
         return f"{name} is released: nothing happens to it, not even when its line is dropped; it stays in Neon"
     return f"{name} is retired: nothing is deleted yet. Dropping its line then deletes it, with every row on it"
 
@@ -200,8 +200,8 @@ def _moved(olds: dict[str, Any], news: dict[str, Any]) -> str:
 def _keep(props: dict[str, Any]) -> None:
     with Neon() as neon:
         for found in neon.branches(props["project"]):
-            if found["name"] == props["wanted"]["name"] and found.get("expires_at"):
-                neon.keep_branch(props["project"], found["id"])
+            if found.name == props["wanted"]["name"] and found.expires_at:
+                neon.keep_branch(props["project"], found.id)
 
 
 def _edited(olds: dict[str, Any], news: dict[str, Any]) -> bool:
@@ -218,7 +218,7 @@ def _fork(props: dict[str, Any]) -> str:
     project, parent = props["project"], props["parent"]
     with Neon() as neon:
         for compute in neon.endpoints(project, parent):
-            address = Address(project, parent, compute["id"], props["database"], props["owner"])
+            address = Address(project, parent, compute.id, props["database"], props["owner"])
             with connected(neon.uri(address, pooled=False)) as connection:
                 return baseline(connection)
     return ""
@@ -232,7 +232,7 @@ def _id(source: dict[str, Any]) -> str:
     """Return the id of the branch that bears the wanted name, or nothing."""
     with Neon() as neon:
         branches = neon.branches(source["project"])
-    return next((str(branch["id"]) for branch in branches if branch["name"] == source["wanted"]["name"]), "")
+    return next((str(branch.id) for branch in branches if branch.name == source["wanted"]["name"]), "")
 
 
 def _told(source: dict[str, Any], *, kind: bool) -> str:

@@ -31,6 +31,7 @@ from environments.cutover.review import first_review, handover_review, is_known,
 from environments.database.fence import is_fenced
 from environments.database.marker import read_claims, read_mark
 from environments.database.provenance import EVERY_ROW, broken
+from environments.ids import BranchId, DeploymentId
 from environments.program.own import LegacyResource
 from environments.resources.deployment import last_served
 
@@ -157,8 +158,8 @@ def _really_served(props: dict[str, Any]) -> dict[str, Any]:
         serving = vercel.serving(domain)
         if serving in (None, props["deployment"]):
             return {}
-        meta = vercel.deployment(str(serving)).get("meta") or {}
-    branch = meta.get("neonBranch")
+        meta = vercel.deployment(DeploymentId(str(serving))).meta
+    branch = BranchId(meta["neonBranch"]) if meta.get("neonBranch") else None
     if branch is None and props["redeploys"] and visit(domain, props["health_path"]).branch in (None, props["branch"]):
         return {}
     if branch in (None, props["branch"]):
@@ -188,13 +189,13 @@ def _left_claimed(props: dict[str, Any]) -> dict[str, Any]:
     return {"unfinished": {"fence": waiting | left}} if left else {}
 
 
-def _of_branch(props: dict[str, Any], branch: str) -> dict[str, Any]:
+def _of_branch(props: dict[str, Any], branch: BranchId) -> dict[str, Any]:
     with Neon() as neon:
-        name = neon.branch(props["neon"], branch)["name"]
+        name = neon.branch(props["neon"], branch).name
         computes = neon.endpoints(props["neon"], branch)
         if not computes:
             raise NotReadyError(f"branch {name} has no compute")
-        found = {"neon": props["neon"], "branch": branch, "served_name": name, "endpoint": computes[0]["id"]}
+        found = {"neon": props["neon"], "branch": branch, "served_name": name, "endpoint": computes[0].id}
         with connected(neon.uri(address(props | found), pooled=False)) as connection:
             mark = read_mark(connection, props["roles"], branch)
     claim = asdict(mark.claim) if mark and mark.claim else {}

@@ -30,6 +30,7 @@ from environments.clients.http import NotFoundError
 from environments.clients.postgres import connected, user_of
 from environments.clients.vercel import DeploymentFailedError, Vercel
 from environments.database.marker import read_mark
+from environments.ids import DeploymentId
 from environments.program.own import LegacyResource
 
 _KEPT = 50
@@ -135,7 +136,7 @@ def _deploy(props: dict[str, Any], built: list[dict[str, str]], *, moved: bool) 
             fitting = [entry for entry in fitting if entry["deployment"] == served]
         found = _alive(vercel, fitting)
         deployment = found or _adopted(vercel, props, marks) or _built(vercel, props, marks)
-        url = vercel.wait_until_built(deployment, [props["pooled_url"]])["url"]
+        url = vercel.wait_until_built(DeploymentId(deployment), [props["pooled_url"]]).url
     others = [entry for entry in built if entry["deployment"] != deployment]
     entry = next((entry for entry in built if entry["deployment"] == deployment), marks | {"deployment": deployment})
     return props | {"deployment": deployment, "url": url, "built": [*others, entry][-_KEPT:]}
@@ -147,23 +148,23 @@ def _fits(entry: dict[str, str], marks: dict[str, str], *, moved: bool) -> bool:
     return same and (moved or entry["digest"] == marks["digest"])
 
 
-def _alive(vercel: Vercel, entries: list[dict[str, str]]) -> str | None:
+def _alive(vercel: Vercel, entries: list[dict[str, Any]]) -> str | None:
     """Return the newest of `entries` that is still there."""
     for entry in entries:
         try:
             found = vercel.deployment(entry["deployment"])
         except NotFoundError:
             continue
-        if found["readyState"] == "READY":
-            return entry["deployment"]
+        if found.state == "READY":
+            return str(entry["deployment"])
     return None
 
 
 def _adopted(vercel: Vercel, props: dict[str, Any], marks: dict[str, str]) -> str | None:
     """Return a deployment that bears these marks: one whose making was cut short before it was written down."""
     for found in vercel.deployments(props["project"], _meta(props, marks)):
-        if found.get("readyState", found.get("state")) in ("QUEUED", "INITIALIZING", "BUILDING", "READY"):
-            return str(found["uid"])
+        if found.state in ("QUEUED", "INITIALIZING", "BUILDING", "READY"):
+            return str(found.id)
     return None
 
 

@@ -23,7 +23,7 @@ from pulumi.dynamic import (
 
 from environments import log
 from environments.clients.http import NotFoundError
-from environments.clients.neon import Neon, OperationFailedError
+from environments.clients.neon import Endpoint, Neon, OperationFailedError
 from environments.clients.postgres import UNREACHABLE, connected
 from environments.cutover.guard import no_swap
 from environments.database.logins import close_login
@@ -34,7 +34,6 @@ from environments.resources.app_login import AppLoginProvider, address_of
 _INPUTS = ("branch", "database", "owner", "role", "generation")
 _LOGIN = ("endpoint", "pooled_url", "direct_url", "fingerprint", "baseline")
 _KEPT = ("branch", "endpoint", "database", "owner", "role", "roles", "baseline")
-_NEONS_DEFAULT_SUSPEND = 300
 
 
 class ExternalLoginProvider(ResourceProvider):
@@ -148,10 +147,9 @@ def _small(props: dict[str, Any]) -> str:
     needs, stack, name = Claim.of(props["needs"]), props["stack"], props["name"]
     with Neon() as neon:
         compute = _compute(neon, props)
-        protected = bool(neon.branch(props["project"], props["branch"]).get("protected"))
-    suspend = int(compute.get("suspend_timeout_seconds") or 0) or _NEONS_DEFAULT_SUSPEND
-    sizes = float(compute["autoscaling_limit_min_cu"]), float(compute["autoscaling_limit_max_cu"])
-    lacks = needs.lacks(*sizes, suspend, protected=protected)
+        protected = bool(neon.branch(props["project"], props["branch"]).protected)
+    sizes = compute.min_cu, compute.max_cu
+    lacks = needs.lacks(*sizes, compute.suspend_seconds, protected=protected)
     if not lacks:
         return ""
     return (
@@ -160,9 +158,9 @@ def _small(props: dict[str, Any]) -> str:
     )
 
 
-def _compute(neon: Neon, props: dict[str, Any]) -> dict[str, Any]:
+def _compute(neon: Neon, props: dict[str, Any]) -> Endpoint:
     for compute in neon.endpoints(props["project"], props["branch"]):
-        if compute["type"] == "read_write":
+        if compute.type == "read_write":
             return compute
     raise OperationFailedError(f"branch {props['name']} of stack {props['stack']} has no compute that can write")
 
@@ -175,14 +173,14 @@ def _moved_in(
         return props | {"kept": kept, "visited": visited} | dict.fromkeys(_LOGIN, "")
     branch = props["branch"]
     with Neon() as neon:
-        endpoint = _compute(neon, props)["id"]
+        endpoint = _compute(neon, props).id
     asked = {key: props[key] for key in ("project", "branch", "database", "owner", "role", "roles", "generation")}
     asked |= {
         "endpoint": endpoint,
         "serves": True,
         "keep": True,
         "adopted": False,
-        "fate": "kept",
+        "fate": "retain",
         "guests": {},
         "guest": True,
     }

@@ -93,8 +93,8 @@ def _prove(props: dict[str, Any]) -> None:
     """Raise NotReadyError unless both URLs open the branch that they are meant for."""
     branch, endpoint = props["branch"], props["endpoint"]
     with Neon() as neon:
-        computes = {found["id"]: found for found in neon.endpoints(props["project"], branch)}
-    if endpoint not in computes or computes[endpoint].get("disabled"):
+        computes = {found.id: found for found in neon.endpoints(props["project"], branch)}
+    if endpoint not in computes or computes[endpoint].disabled:
         raise NotReadyError(f"{endpoint} is no enabled compute of branch {branch}")
     for kind in ("direct_url", "pooled_url"):
         if not password_of(props[kind]):

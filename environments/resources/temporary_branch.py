@@ -22,7 +22,8 @@ from pulumi.dynamic import (
 
 from environments.branches.shareable import claims_on
 from environments.clients.http import NotFoundError
-from environments.clients.neon import Neon
+from environments.clients.neon import Branch, Neon
+from environments.ids import BranchId
 from environments.program.own import LegacyResource
 from environments.resources.app_login import ClaimedError
 
@@ -52,17 +53,17 @@ class TemporaryBranchProvider(ResourceProvider):
         """Make the branch; one whose making was cut short is found by name and source, and lives its whole time."""
         project, name, expiry = props["project"], props["name"], {"expires_at": _expiry(props)}
         with Neon() as neon:
-            there = next((branch for branch in neon.branches(project) if branch["name"] == name), None)
+            there = next((branch for branch in neon.branches(project) if branch.name == name), None)
             if there is None:
                 made, _ = neon.make_branch(project, _wanted(props) | expiry)
             elif _was_cut_short(neon, props, there):
-                made = neon.change_branch(project, there["id"], expiry)
+                made = neon.change_branch(project, there.id, expiry)
             else:
                 raise NameTakenError(
-                    f"the project has a branch called {name} already ({there['id']}), which this stack didn't make: "
+                    f"the project has a branch called {name} already ({there.id}), which this stack didn't make: "
                     f"give this one another key or name, or delete that one in Neon's console"
                 )
-        return CreateResult(made["id"], props | {"expires_at": made["expires_at"]})
+        return CreateResult(made.id, props | {"expires_at": made.expires_at})
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Another name or lifetime, or an expiry that was taken away; what it is a copy of is settled for its life."""
@@ -75,29 +76,29 @@ class TemporaryBranchProvider(ResourceProvider):
         if _olds["lifetime"] != _news["lifetime"] or not _olds.get("expires_at"):
             changes["expires_at"] = _expiry(_news)
         with Neon() as neon:
-            changed = neon.change_branch(_news["project"], _id, changes)
-        return UpdateResult(_news | {"expires_at": changed["expires_at"]})
+            changed = neon.change_branch(_news["project"], BranchId(_id), changes)
+        return UpdateResult(_news | {"expires_at": changed.expires_at})
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Look at its name and expiry; a branch that has expired is gone, and the next `up` makes it again."""
         try:
             with Neon() as neon:
-                found = neon.branch(props["project"], id_)
+                found = neon.branch(props["project"], BranchId(id_))
         except NotFoundError:
             return ReadResult("", {})
-        return ReadResult(id_, props | {"name": found["name"], "expires_at": found.get("expires_at")})
+        return ReadResult(id_, props | {"name": found.name, "expires_at": found.expires_at})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete the branch with its rows: it is temporary. Not while another stack's environment serves from it."""
         try:
-            claims = claims_on(_props, _id)
+            claims = claims_on(_props, BranchId(_id))
         except NotFoundError:
             claims = []
         if claims:
             stacks = ", ".join(sorted({claim.stack for claim in claims}))
             raise ClaimedError(f"{stacks} serves from branch {_props['name']} ({_id}): nothing was deleted")
         with Neon() as neon:
-            neon.delete_branch(_props["project"], _id)
+            neon.delete_branch(_props["project"], BranchId(_id))
 
 
 class TemporaryBranch(LegacyResource):
@@ -154,16 +155,16 @@ def _wanted(props: dict[str, Any]) -> dict[str, Any]:
     return wanted
 
 
-def _was_cut_short(neon: Neon, props: dict[str, Any], there: dict[str, Any]) -> bool:
+def _was_cut_short(neon: Neon, props: dict[str, Any], there: Branch) -> bool:
     """Tell whether `there` is what a killed create of this resource left.
 
     It expires, it is a copy of the same source, and it has no compute: one that another stack uses has.
     """
     if props["schema_only"]:
-        alike = there.get("init_source") == _SCHEMA_ONLY
+        alike = there.init_source == _SCHEMA_ONLY
     else:
-        alike = there.get("parent_id") == props["parent"]
-    return bool(there.get("expires_at")) and alike and not neon.endpoints(props["project"], there["id"])
+        alike = there.parent_id == props["parent"]
+    return bool(there.expires_at) and alike and not neon.endpoints(props["project"], there.id)
 
 
 def _expiry(props: dict[str, Any]) -> str:

@@ -125,7 +125,7 @@ def _judged(news: dict[str, Any]) -> tuple[str, list[str]]:
     """Return why the source can't be carried over, or nothing, and which of its databases aren't."""
     try:
         with Neon() as neon:
-            newest = int(neon.project(news["project"])["pg_version"])
+            newest = neon.project(news["project"]).postgres
             source = _source(neon, news)
         with connected(source.uri) as connection:
             return refusal(connection, None, newest), other_databases(connection)
@@ -136,7 +136,7 @@ def _judged(news: dict[str, Any]) -> tuple[str, list[str]]:
 def _source(neon: Neon, props: dict[str, Any]) -> Place:
     project, branch = props["source_project"], props["source_branch"]
     for compute in neon.endpoints(project, branch):
-        return _place(neon, Address(project, branch, compute["id"], props["database"], props["owner"]))
+        return _place(neon, Address(project, branch, compute.id, props["database"], props["owner"]))
     raise NotReadyError(f"branch {props['source_name']} has no compute to read it with")
 
 

@@ -6,6 +6,7 @@ State carries `stateVersion`; `Typed.upgrade` is the one place that reads what a
 from __future__ import annotations
 
 import dataclasses
+import typing
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from environments.errors import StateError
@@ -40,15 +41,21 @@ class Checked(Generic[I]):
 
 
 class Typed(Generic[I, O]):
-    """One kind of resource. A subclass names its dataclasses and overrides what it does otherwise than this base.
+    """One kind of resource. A subclass names its dataclasses, `Typed[Inputs, Outputs]`, and overrides what it does.
 
-    `Inputs` and `Outputs` are `I` and `O` as values, `VERSION` is that of the state that this code writes. What isn't
-    overridden keeps things as they are: `read` believes the state, `delete` leaves what was made.
+    `VERSION` is that of the state that this code writes. What isn't overridden keeps things as they are: `read` believes
+    the state, `delete` leaves what was made.
     """
 
-    Inputs: ClassVar[type]
-    Outputs: ClassVar[type]
+    inputs_type: ClassVar[type[Any]]
+    outputs_type: ClassVar[type[Any]]
     VERSION: ClassVar[int] = 1
+
+    def __init_subclass__(cls) -> None:
+        """Take the dataclasses from the class' own base."""
+        bases = [base for base in getattr(cls, "__orig_bases__", ()) if typing.get_origin(base) is Typed]
+        if bases:
+            cls.inputs_type, cls.outputs_type = typing.get_args(bases[0])
 
     def check(self, old: I | None, new: I) -> Checked[I]:  # noqa: ARG002
         """Return the inputs to use, given those of the last update, or why the edit is refused. Changes nothing."""
@@ -89,7 +96,7 @@ class Typed(Generic[I, O]):
     def decoded_state(self, id_: str, inputs: dict[str, Any], outputs: dict[str, Any]) -> State[I, O]:
         """Return the state for the engine's values, of whatever version they are."""
         inputs, outputs = self._current(inputs, outputs)
-        made: O = decode(self.Outputs, outputs)
+        made: O = decode(self.outputs_type, outputs)
         return State(id_, self._inputs(inputs), made)
 
     def encoded(self, values: I | O) -> dict[str, Any]:
@@ -103,13 +110,13 @@ class Typed(Generic[I, O]):
 
     def strange(self, values: dict[str, Any]) -> list[str]:
         """Return the names among the engine's values that are no inputs of this resource."""
-        own = {field.wire for field in fields_of(self.Inputs)} | {VERSION_KEY}
+        own = {field.wire for field in fields_of(self.inputs_type)} | {VERSION_KEY}
         return sorted(key for key in values if key not in own and not key.startswith("__"))
 
     def planned(self, old: State[I, O] | None) -> dict[str, Any]:
         """Return the outputs as a preview knows them: what lasts is as it was, all else is not known yet."""
         outputs: dict[str, Any] = {}
-        for field in fields_of(self.Outputs):
+        for field in fields_of(self.outputs_type):
             lasts = old is not None and Flag.LASTING in field.flags
             value = encode(getattr(old.outputs, field.name)) if old is not None and lasts else UNKNOWN_VALUE
             if value is not None:
@@ -117,7 +124,7 @@ class Typed(Generic[I, O]):
         return {**outputs, VERSION_KEY: self.VERSION}
 
     def _inputs(self, values: dict[str, Any]) -> I:
-        made: I = decode(self.Inputs, values)
+        made: I = decode(self.inputs_type, values)
         return made
 
     def _current(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,91 +1,79 @@
 """VariableDrift: the sensitive variables hold what this stack wrote, told by when they were last updated.
 
-Vercel never gives a sensitive value back, so the provider can't see that somebody changed one: it would come to light
-with the next push, on another database. The seal writes each value once more, after the variable was made or changed,
-and notes the moment that Vercel answers with. Whatever has written since then, a refresh finds another moment.
+Vercel never returns a sensitive value, so the provider can't see that somebody changed one: it would come to light with
+the next push, on another database. This resource writes each value once more, after the variable was made or changed,
+and notes the moment that Vercel answers with. Whatever writes it later, a refresh finds another moment.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
-
-import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
 from environments import log
 from environments.clients.http import ApiError
 from environments.clients.vercel import Vercel, masked
-from environments.program.own import LegacyResource
+from environments.errors import FailedError
+from environments.ids import Fingerprint, VariableId, VercelProject
+from environments.props import Secret, Unknown, Unwatched, known
+from environments.resources.typed import State, Typed
 
-_INPUTS = ("project", "variables", "fingerprint")
 
-
-class VariableDriftError(Exception):
+class VariableDriftError(FailedError):
     """A variable could not be written."""
 
 
-class VariableDriftProvider(ResourceProvider):
-    """Notes when each variable was written; deleting the seal leaves the variables as they are."""
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The variables of `project`, their ids and values by key; `fingerprint` tells when the values change."""
 
-    serialize_as_secret_always = False
+    project: VercelProject | Unknown
+    variables: Mapping[str, VariableId] | Unknown
+    values: Secret[Unwatched[Mapping[str, str] | Unknown]]
+    fingerprint: Fingerprint | Unknown
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Write all of them, so that what is noted is a moment of ours."""
-        return CreateResult("seal", _sealed(props))
 
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Other variables, another value, or one that somebody else has written: which is told to the reviewer."""
-        for key, moment in sorted((_olds.get("broken") or {}).items()):
-            _tell(key, moment)
-        return DiffResult(changes=bool(_olds.get("broken")) or any(_olds.get(key) != _news.get(key) for key in _INPUTS))
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """When each variable was written, in milliseconds since 1970, and when somebody else did it since, in words."""
 
-    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+    written: Mapping[str, int]
+    broken: Mapping[str, str]
+
+
+class VariableDrift(Typed[Inputs, Outputs]):
+    """Notes when each variable was written; deleting it leaves the variables as they are."""
+
+    def create(self, new: Inputs) -> tuple[str, Outputs]:
+        """Write all of them, so that the moment that is noted is one of ours."""
+        return "variables", _written(new)
+
+    def stale(self, old: State[Inputs, Outputs], new: Inputs) -> bool:  # noqa: ARG002
+        """Tell the reviewer which variables somebody else has written: they are written again."""
+        for key, moment in sorted(old.outputs.broken.items()):
+            _warn(key, moment)
+        return bool(old.outputs.broken)
+
+    def update(self, old: State[Inputs, Outputs], new: Inputs) -> Outputs:  # noqa: ARG002
         """Write all of them again."""
-        return UpdateResult(_sealed(_news))
+        return _written(new)
 
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    def read(self, old: State[Inputs, Outputs]) -> State[Inputs, Outputs]:
         """Look whether somebody else has written since. A variable that is gone is the provider's to tell."""
         with Vercel() as vercel:
-            found = {variable["id"]: variable["updatedAt"] for variable in vercel.variables(props["project"])}
+            found = {variable.id: variable.updated_at for variable in vercel.variables(known(old.inputs.project))}
         broken = {
-            key: _told(found[variable])
-            for key, variable in props["variables"].items()
-            if variable in found and int(found[variable]) != int(props["written"][key])
+            key: _moment(found[variable])
+            for key, variable in known(old.inputs.variables).items()
+            if variable in found and found[variable] != old.outputs.written[key]
         }
-        return ReadResult(id_, props | {"broken": broken})
-
-
-class VariableDrift(LegacyResource):
-    """The seal on an environment's sensitive variables."""
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        project: pulumi.Input[str],
-        variables: Mapping[str, pulumi.Input[str]],
-        values: Mapping[str, pulumi.Input[str | None]],
-        fingerprint: pulumi.Input[str],
-        opts: pulumi.ResourceOptions,
-    ) -> None:
-        """VariableDrift `variables`, ids by key, that hold `values`, secrets by key; `fingerprint` tells when those change."""
-        props = {
-            "project": project,
-            "variables": dict(variables),
-            "values": dict(values),
-            "fingerprint": fingerprint,
-            "written": None,
-            "broken": None,
-        }
-        secret = pulumi.ResourceOptions(additional_secret_outputs=["values"])
-        super().__init__(VariableDriftProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
+        return replace(old, outputs=replace(old.outputs, broken=broken))
 
 
 @functools.cache
-def _tell(key: str, moment: str) -> None:
+def _warn(key: str, moment: str) -> None:
     """Say it once: a preview that refreshes asks for the difference twice."""
     log.warn(
         f"{key} was changed in Vercel at {moment}: by hand, or by a pulumi up that was cut short. Its value is "
@@ -93,18 +81,18 @@ def _tell(key: str, moment: str) -> None:
     )
 
 
-def _sealed(props: dict[str, Any]) -> dict[str, Any]:
-    values = props["values"]
+def _written(new: Inputs) -> Outputs:
+    project, values = known(new.project), known(new.values)
     with Vercel() as vercel:
         try:
             written = {
-                key: vercel.write_variable(props["project"], variable, values[key])
-                for key, variable in props["variables"].items()
+                key: vercel.write_variable(project, variable, values[key])
+                for key, variable in known(new.variables).items()
             }
         except ApiError as error:
             raise VariableDriftError(masked(str(error), list(values.values()))) from None
-    return props | {"written": written, "broken": {}}
+    return Outputs(written=written, broken={})
 
 
-def _told(milliseconds: float) -> str:
+def _moment(milliseconds: float) -> str:
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from environments.branches.deleted import gone_refusal, looked, newest_operation
+from environments.ids import NeonProject
 from tests.localcloud.plugins.recorder import Answer, Recorder, Request, served
 
 SETTLED = {"project": "p", "wanted": {"name": "prod-v2"}, "settled": "op-1"}
@@ -78,9 +79,9 @@ def test_what_comes_back_is_not_gone_any_more(project: Project) -> None:
 
 
 def test_the_newest_operation_marks_the_moment(project: Project) -> None:
-    assert newest_operation("p") == "op-1"
+    assert newest_operation(NeonProject("p")) == "op-1"
     project.operations = []
-    assert newest_operation("p") == ""
+    assert newest_operation(NeonProject("p")) == ""
 
 
 def test_only_what_is_gone_is_refused() -> None:

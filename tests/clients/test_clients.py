@@ -12,11 +12,21 @@ from environments.clients import neon as neon_api
 from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.neon import Address, Neon, OperationFailedError
 from environments.clients.postgres import NotReadyError
+from environments.ids import (
+    BranchId,
+    DatabaseName,
+    EndpointId,
+    Fingerprint,
+    NeonProject,
+    RoleName,
+    VariableId,
+    VercelProject,
+)
 from environments.resources.ready import ReadyProvider
-from environments.resources.variable_drift import VariableDriftError, VariableDriftProvider
+from environments.resources.variable_drift import Inputs, VariableDrift, VariableDriftError
 from tests.localcloud.plugins.recorder import Answer, Recorder, Request, served
 
-ADDRESS = Address("p", "br-1", "ep-1", "shop", "owner")
+ADDRESS = Address(NeonProject("p"), BranchId("br-1"), EndpointId("ep-1"), DatabaseName("shop"), RoleName("owner"))
 RESET = "POST /projects/p/branches/br-1/roles/owner/reset_password"
 SECRET = "postgresql://app:made-up-word@host/shop"
 
@@ -48,7 +58,7 @@ def test_what_was_refused_for_now_is_asked_again_and_done_once(api: Recorder, st
     answering(api, reset_password={"operations": []})
     api.fail("reset_password", status, times=2)
     with Neon() as neon:
-        neon.reset_password("p", "br-1", "owner")
+        neon.reset_password(ADDRESS.project, ADDRESS.branch, ADDRESS.owner)
     assert api.taken() == [RESET] * 3
 
 
@@ -56,14 +66,14 @@ def test_what_was_refused_for_now_is_asked_again_and_done_once(api: Recorder, st
 def test_what_may_have_been_done_is_not_asked_for_twice(api: Recorder, status: int) -> None:
     api.fail("reset_password", status)
     with Neon() as neon, pytest.raises(ApiError, match=str(status)):
-        neon.reset_password("p", "br-1", "owner")
+        neon.reset_password(ADDRESS.project, ADDRESS.branch, ADDRESS.owner)
     assert api.taken() == [RESET]
 
 
 def test_throttling_without_end_is_an_error(api: Recorder) -> None:
     api.fail("GET", 429, "slow down")
     with Neon() as neon, pytest.raises(ApiError, match="Neon answered 429 made_up to GET /projects/p/branches/br-1"):
-        neon.branch("p", "br-1")
+        neon.branch(ADDRESS.project, ADDRESS.branch)
     assert len(api.taken()) == 6
 
 
@@ -71,7 +81,7 @@ def test_an_operation_that_failed_is_an_error(api: Recorder) -> None:
     operation = {"id": "op-1", "action": "apply_config", "status": "running"}
     answering(api, reset_password={"operations": [operation]}, **{"op-1": {"operation": {"status": "failed"}}})
     with Neon() as neon, pytest.raises(OperationFailedError, match="apply_config ended as failed"):
-        neon.reset_password("p", "br-1", "owner")
+        neon.reset_password(ADDRESS.project, ADDRESS.branch, ADDRESS.owner)
 
 
 def test_an_operation_that_never_ends_is_an_error(api: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +89,7 @@ def test_an_operation_that_never_ends_is_an_error(api: Recorder, monkeypatch: py
     operation = {"id": "op-1", "action": "apply_config", "status": "running"}
     answering(api, reset_password={"operations": [operation]}, **{"op-1": {"operation": operation}})
     with Neon() as neon, pytest.raises(OperationFailedError, match="still running"):
-        neon.reset_password("p", "br-1", "owner")
+        neon.reset_password(ADDRESS.project, ADDRESS.branch, ADDRESS.owner)
 
 
 def test_a_url_without_a_password_is_not_taken(api: Recorder) -> None:
@@ -100,12 +110,17 @@ def test_a_service_that_is_not_there_is_told_without_its_answer(monkeypatch: pyt
     monkeypatch.setenv("NEON_API_HOST", "http://127.0.0.1:9")
     monkeypatch.setenv("NEON_API_KEY", "made-up")
     with Neon() as neon, pytest.raises(ApiUnreachableError, match="Neon could not be reached for GET"):
-        neon.branch("p", "br-1")
+        neon.branch(ADDRESS.project, ADDRESS.branch)
 
 
 def test_a_value_that_vercel_repeats_in_its_refusal_is_not_shown(api: Recorder) -> None:
     api.fail("PATCH", 400, f"{SECRET} or made-up-word is no value")
-    props = {"project": "p", "variables": {"URL": "env-1"}, "values": {"URL": SECRET}, "fingerprint": "f"}
+    inputs = Inputs(
+        project=VercelProject("p"),
+        variables={"URL": VariableId("env-1")},
+        values={"URL": SECRET},
+        fingerprint=Fingerprint("f"),
+    )
     with pytest.raises(VariableDriftError) as error:
-        VariableDriftProvider().create(props)
+        VariableDrift().create(inputs)
     assert "made-up-word" not in str(error.value)

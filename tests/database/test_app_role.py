@@ -10,9 +10,10 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from environments.clients.neon import Address, Neon
+from environments.clients.neon import Neon
 from environments.clients.postgres import NotReadyError, connected, with_login
 from environments.database import app_role
+from environments.ids import RoleName
 from tests.localcloud.neon.hosting import API_KEY
 from tests.resources.computes import OWNER, PASSWORD, Database, Session, own_cluster, run
 
@@ -243,9 +244,9 @@ def test_a_login_of_neons_api_is_not_the_owners_to_shut_out_so_its_password_is_r
         database.app(other, password).close()
         with pytest.raises(InsufficientPrivilege):
             app_role.forbid_login(owner, other)
-        address = Address(project.answer["project"]["id"], project.root, project.endpoint, database.name, OWNER)
+        address = database.address
         with Neon() as neon:
-            neon.reset_password(address.project, address.branch, other)
+            neon.reset_password(address.project, address.branch, RoleName(other))
         uri = with_login(project.uri(database=database.name), other, password)
         with pytest.raises(NotReadyError, match="password authentication failed"), connected(uri):
             pass

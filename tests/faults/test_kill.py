@@ -32,7 +32,11 @@ STEPS = [
 
 @pytest.mark.parametrize(
     ("step", "victim"),
-    [*((step, "everything") for step in STEPS), ("neon:index:Branch", "engine"), ("environments:index:Cutover", "engine")],
+    [
+        *((step, "everything") for step in STEPS),
+        ("neon:index:Branch", "engine"),
+        ("environments:index:Cutover", "engine"),
+    ],
 )
 def test_a_promotion_that_was_killed_converges_by_the_documented_recovery(world: World, step: str, victim: str) -> None:
     branch = f"killed-at-{step.rsplit(':', 1)[1].lower()}-{victim}"

@@ -24,7 +24,9 @@ def large(world: World) -> World:
     return world
 
 
-@pytest.mark.parametrize("step", ["environments:index:ExternalLogin", "environments:index:Ready", "environments:index:Cutover"])
+@pytest.mark.parametrize(
+    "step", ["environments:index:ExternalLogin", "environments:index:Ready", "environments:index:Cutover"]
+)
 def test_a_swap_that_was_killed_converges_by_the_documented_recovery(large: World, step: str) -> None:
     world = large
     world.edit("prod", serve=DEVS, accept={"branch": "prod-v1", "rows": "any"})

@@ -15,7 +15,7 @@ from environments.migrations.scratch_branch import delete_leftovers, throwaway
 from environments.migrations.tools import tool_for
 from tests.localcloud.neon.hosting import Project
 from tests.migrations.written import KINDS, write
-from tests.resources.computes import OWNER, Database, Session
+from tests.resources.computes import Database, Session
 from tests.resources.computes import run as query
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("neon")]
@@ -26,7 +26,7 @@ LIMITS = Limits(lock=2, statement=10, run=20)
 @pytest.fixture
 def served(database: Database) -> Address:
     project = database.project
-    return Address(project.answer["project"]["id"], project.root, project.endpoint, database.name, OWNER)
+    return database.address
 
 
 def pending(app: Path, url: str, kind: str, *migrations: tuple[str, str]) -> Pending:
@@ -67,8 +67,8 @@ def test_the_copy_has_productions_size_and_an_end(served: Address, project: Proj
     with Neon() as neon, throwaway(neon, served) as copy:
         compute = neon.endpoints(served.project, copy.branch)[0]
         branch = neon.branch(served.project, copy.branch)
-    assert {key: compute[key] for key in size} == size
-    ends = datetime.fromisoformat(branch["expires_at"]) - datetime.now(UTC)
+    assert (compute.min_cu, compute.max_cu) == (0.5, 2)
+    ends = datetime.fromisoformat(branch.expires_at) - datetime.now(UTC)
     assert timedelta(minutes=50) < ends <= timedelta(hours=1)
 
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from environments.clients.neon import Address, Neon
+from environments.ids import BranchId
 from environments.migrations.restore_point import Copy, find_restore_point, make_restore_point, undone
 from tests.localcloud.neon.hosting import Project
-from tests.resources.computes import OWNER, Database, Session
+from tests.resources.computes import Database, Session
 from tests.resources.computes import run as query
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("neon")]
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("neon")]
 @pytest.fixture
 def served(database: Database) -> Address:
     project = database.project
-    return Address(project.answer["project"]["id"], project.root, project.endpoint, database.name, OWNER)
+    return database.address
 
 
 def test_a_branch_at_its_lsn_holds_what_was_there_before(
@@ -25,7 +26,7 @@ def test_a_branch_at_its_lsn_holds_what_was_there_before(
     query(owner, "CREATE TABLE t AS SELECT 1 AS n")
     with Neon() as neon:
         point = make_restore_point(neon, owner, served, "0001_more", 7)
-        assert neon.endpoints(served.project, point.id) == []
+        assert neon.endpoints(served.project, BranchId(point.id)) == []
     query(owner, "ALTER TABLE t ADD m int; INSERT INTO t VALUES (2, 2)")
     assert point.name == "before-0001_more"
     assert point.lsn in point.edit("prod-v2")
@@ -41,7 +42,7 @@ def test_what_an_earlier_try_left_is_replaced_and_found(served: Address, owner: 
         first = make_restore_point(neon, owner, served, "0002_again", 1)
         second = make_restore_point(neon, owner, served, "0002_again", 1)
         found = find_restore_point(neon, served, ["0001_other", "0002_again"])
-        names = [branch["name"] for branch in neon.branches(served.project)]
+        names = [branch.name for branch in neon.branches(served.project)]
     assert found is not None
     assert (found.id, found.lsn) == (second.id, second.lsn)
     assert first.id != second.id
@@ -53,7 +54,7 @@ def test_a_branch_of_that_name_that_is_not_ours_stays(served: Address, owner: Se
     with Neon() as neon:
         point = make_restore_point(neon, owner, served, "0003_taken", 1)
         assert point.name == "before-0003_taken-2"
-        assert neon.branch(served.project, kept)["name"] == "before-0003_taken"
+        assert neon.branch(served.project, BranchId(kept)).name == "before-0003_taken"
         again = make_restore_point(neon, owner, served, "0003_taken", 1)
         assert again.name == "before-0003_taken-2"
         found = find_restore_point(neon, served, ["0003_taken"])
@@ -71,7 +72,7 @@ def test_it_tells_what_a_copy_as_of_an_earlier_moment_would_run_again(served: Ad
 
         assert [told(at=at) for at in (point.lsn, "0/100", "1700000000")] == ["0004_undone"] * 3
         assert [told(at=at) for at in ("FF/0", "4000000000", "")] == ["", "", ""], "after the migration, or now"
-        neon.keep_branch(served.project, point.id)
+        neon.keep_branch(served.project, BranchId(point.id))
         assert told(point.id) == "0004_undone", "the restore point itself, adopted"
-        assert neon.branch(served.project, point.id).get("expires_at") is None
-        neon.delete_branch(served.project, point.id)
+        assert neon.branch(served.project, BranchId(point.id)).expires_at == ""
+        neon.delete_branch(served.project, BranchId(point.id))

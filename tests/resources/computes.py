@@ -16,12 +16,14 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from environments.clients.neon import Address
 from environments.database import app_role
+from environments.ids import BranchId, DatabaseName, EndpointId, NeonProject, RoleName
 from localcloud.neon.copying import remove_tree
 from localcloud.neon.installation import Installation
 from tests.localcloud.neon.hosting import Project
 
-OWNER = "neondb_owner"
+OWNER = RoleName("neondb_owner")
 PASSWORD = "of the app, 'quoted' and made up"
 
 Session = psycopg.Connection[tuple[Any, ...]]
@@ -55,6 +57,13 @@ class Database:
         """Make an app role as AppLogin does."""
         app_role.make_role(connection, role or self.role, PASSWORD, OWNER)
         app_role.grant_rows(connection, role or self.role, self.name, OWNER)
+
+    @property
+    def address(self) -> Address:
+        """Where it is, as our clients name it."""
+        project = NeonProject(self.project.answer["project"]["id"])
+        branch, endpoint = BranchId(self.project.root), EndpointId(self.project.endpoint)
+        return Address(project, branch, endpoint, DatabaseName(self.name), OWNER)
 
     def drop(self) -> None:
         """Remove the database and the roles that were made for it."""

@@ -11,6 +11,7 @@ import pytest
 from environments.clients.neon import Neon
 from environments.clients.postgres import connected
 from environments.database.marker import BranchMarker, Claim, write_mark
+from environments.ids import BranchId
 from environments.resources.app_login import ClaimedError
 from environments.resources.temporary_branch import NameTakenError, TemporaryBranchProvider
 from tests.localcloud.neon.hosting import API_KEY, Host, Project
@@ -124,4 +125,4 @@ def test_a_branch_without_rows_is_asked_for_as_the_api_wants_it(inputs: dict[str
     made = PROVIDER.create(inputs | {"schema_only": True})
     assert there(project)["pr-7"]["init_source"] == "schema-only"
     with Neon() as neon:
-        assert neon.branch(inputs["project"], made.id)["expires_at"]
+        assert neon.branch(inputs["project"], BranchId(made.id)).expires_at

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from environments.clients.vercel import overlapping, targets_of
+from environments.clients.neon import Branch
+from environments.clients.vercel import overlapping
+from environments.ids import BranchId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,7 +78,7 @@ def creates(preview: Mapping[str, Any]) -> list[Create]:
 def already_there(wanted: Sequence[Create], neon: Neon, vercel: Vercel) -> list[There]:
     """Return those of `wanted` that are there already. Raises InTheWayError for what doesn't fit."""
     found, reasons = [], []
-    branches: dict[str, str] = {}
+    branches: dict[str, BranchId] = {}
     for create in wanted:
         there: There | str | None = None
         if create.type == BRANCH:
@@ -90,7 +92,7 @@ def already_there(wanted: Sequence[Create], neon: Neon, vercel: Vercel) -> list[
         elif there:
             found.append(there)
             if create.type == BRANCH:
-                branches[create.parent] = there.id
+                branches[create.parent] = BranchId(there.id)
     if reasons:
         raise InTheWayError(reasons)
     return found
@@ -102,55 +104,54 @@ def _branch(create: Create, neon: Neon) -> There | None:
     if "parentId" in create.inputs:
         return None
     for branch in neon.branches(project):
-        if branch["name"] == name:
-            return There(create, project, branch["id"], _protection(create, branch))
+        if branch.name == name:
+            return There(create, project, branch.id, _protection(create, branch))
     return None
 
 
-def _protection(create: Create, branch: Mapping[str, Any]) -> str:
-    if not branch.get("protected") or create.inputs.get("protected") == "yes":
+def _protection(create: Create, branch: Branch) -> str:
+    if not branch.protected or create.inputs.get("protected") == "yes":
         return ""
     return (
-        f"Neon protects {branch['name']} and the stack file doesn't, so pulumi up would end that: "
+        f"Neon protects {branch.name} and the stack file doesn't, so pulumi up would end that: "
         f"write protected: true at environments:branches.{create.name} to keep it"
     )
 
 
-def _compute(create: Create, neon: Neon, branch: str | None) -> There | None:
+def _compute(create: Create, neon: Neon, branch: BranchId | None) -> There | None:
     """Return the compute of `branch`, whose id a preview doesn't know before it is taken over itself."""
     if branch is None:
         return None
     project = create.inputs["projectId"]
     for compute in neon.endpoints(project, branch):
-        if compute["type"] == create.inputs["type"]:
-            return There(create, project, compute["id"])
+        if compute.type == create.inputs["type"]:
+            return There(create, project, compute.id)
     return None
 
 
 def _variable(create: Create, vercel: Vercel) -> There | str | None:
     """Return the variable, or why it can't be taken over."""
     inputs = create.inputs
-    found = overlapping(vercel.variables(inputs["projectId"]), inputs)
+    found = overlapping(
+        vercel.variables(inputs["projectId"]),
+        key=inputs["key"],
+        targets=inputs["targets"],
+        git_branch=inputs.get("gitBranch") or "",
+    )
     if not found:
         return None
     key, wanted = inputs["key"], sorted(inputs["targets"])
-    if managed := [variable for variable in found if is_managed(variable)]:
+    if managed := [variable for variable in found if variable.managed]:
         return (
-            f"{key} ({managed[0]['id']}) belongs to an integration, which alone may change it. Take it out of the "
+            f"{key} ({managed[0].id}) belongs to an integration, which alone may change it. Take it out of the "
             "integration, as docs/adoption.md says; pulumi up then makes it"
         )
-    if [sorted(targets_of(variable)) for variable in found] != [wanted]:
-        told = "; ".join(f"{variable['id']} for {', '.join(targets_of(variable))}" for variable in found)
+    if [sorted(variable.targets) for variable in found] != [wanted]:
+        told = "; ".join(f"{variable.id} for {', '.join(variable.targets)}" for variable in found)
         return (
             f"{key} is there as {told}, and this stack writes it for {', '.join(wanted)} alone. In Vercel's project "
             f"settings have one variable {key} for {', '.join(wanted)}, and another one for the rest"
         )
-    sensitive = found[0]["type"] == "sensitive"
+    sensitive = found[0].type == "sensitive"
     kept = {name: inputs[name] for name in ("key", "projectId", "targets", "gitBranch") if name in inputs}
-    return There(create, inputs["projectId"], found[0]["id"], state=kept | {"sensitive": sensitive})
-
-
-def is_managed(variable: Mapping[str, Any]) -> bool:
-    """Tell whether an integration owns a variable: Neon's connected account, or a database of Vercel's Storage."""
-    hint = variable.get("contentHint") or {}
-    return bool(variable.get("configurationId")) or hint.get("type") == "integration-store-secret"
+    return There(create, inputs["projectId"], found[0].id, state=kept | {"sensitive": sensitive})

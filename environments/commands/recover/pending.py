@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from environments.clients.http import NotFoundError
@@ -63,13 +63,13 @@ def made(create: PendingCreate, neon: Neon, vercel: Vercel, begun: datetime) -> 
         case "neon:index/project:Project":
             projects = neon.projects(inputs["name"])
             for project in projects:
-                _refuse_older(create, project["id"], datetime.fromisoformat(project["created_at"]), begun)
-            return _only([project["id"] for project in projects], create)
+                _refuse_older(create, project.id, project.created_at, begun)
+            return _only([project.id for project in projects], create)
         case "neon:index/branch:Branch":
             return _only(_branch(neon, create), create)
         case "neon:index/endpoint:Endpoint":
             computes = neon.endpoints(inputs["projectId"], inputs["branchId"])
-            return _only([found["id"] for found in computes], create)
+            return _only([found.id for found in computes], create)
         case "vercel:index/project:Project":
             return _vercel_project(vercel, create, begun)
         case "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable":
@@ -81,14 +81,20 @@ def made(create: PendingCreate, neon: Neon, vercel: Vercel, begun: datetime) -> 
 def _branch(neon: Neon, create: PendingCreate) -> list[str]:
     inputs = create.inputs
     return [
-        found["id"]
+        found.id
         for found in neon.branches(inputs["projectId"])
-        if found["name"] == inputs["name"] and inputs.get("parentId") in (None, found.get("parent_id"))
+        if found.name == inputs["name"] and inputs.get("parentId") in (None, found.parent_id)
     ]
 
 
 def _variable(vercel: Vercel, inputs: Mapping[str, Any]) -> list[str]:
-    return [found["id"] for found in overlapping(vercel.variables(inputs["projectId"]), inputs)]
+    found = overlapping(
+        vercel.variables(inputs["projectId"]),
+        key=inputs["key"],
+        targets=inputs["targets"],
+        git_branch=inputs.get("gitBranch") or "",
+    )
+    return [variable.id for variable in found]
 
 
 def _vercel_project(vercel: Vercel, create: PendingCreate, begun: datetime) -> str | None:
@@ -96,8 +102,8 @@ def _vercel_project(vercel: Vercel, create: PendingCreate, begun: datetime) -> s
         project = vercel.project(create.inputs["name"])
     except NotFoundError:
         return None
-    _refuse_older(create, project["id"], datetime.fromtimestamp(project["createdAt"] / 1000, UTC), begun)
-    return str(project["id"])
+    _refuse_older(create, project.id, project.created_at, begun)
+    return str(project.id)
 
 
 def _refuse_older(create: PendingCreate, found: str, created: datetime, begun: datetime) -> None:

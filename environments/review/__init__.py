@@ -1,0 +1,1 @@
+"""What a reviewer is told, as data: written as JSON lines for programs, rendered for the terminal and for a pull request."""
