@@ -1,1 +1,1 @@
-"""What a reviewer is told, as data: written as JSON lines for programs, rendered for the terminal and for a pull request."""
+"""What a reviewer is told, as data: JSON lines for programs, text for the terminal, Markdown for a pull request."""

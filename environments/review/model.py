@@ -25,7 +25,7 @@ class TableRows:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsBehind:
-    """Rows that stay on the branch that the pointer leaves; `missing` says why the count isn't whole, empty if it is."""
+    """Rows that stay on the branch that the pointer leaves; `missing` says why the count isn't whole."""
 
     branch: BranchKey
     total: int
@@ -48,7 +48,7 @@ class MoveReview:
     kind: Literal["first", "same-branch", "renamed", "move"]
     title: str
     lines: tuple[Line, ...]
-    was: BranchKey = BranchKey("")
+    was: BranchKey | None = None
     now: BranchKey
     behind: RowsBehind | None = None
     undo: str = ""
