@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pulumi_neon as neon
 
+from environments.cutover.pointer import CopiedFrom
+from environments.ids import BranchId
 from environments.plan.topology import BranchPlan, Compute, NewProjects, NoBranch
+from environments.program.own import later
 from environments.resources.app_login import AppLogin
 from environments.resources.branch_source import BranchSource
 from environments.resources.temporary_branch import TemporaryBranch
@@ -71,11 +74,12 @@ class Branch(pulumi.ComponentResource):
         self.branch = _permanent(self, name, args) if plan.lifetime is None else _temporary(self, name, args)
 
     @property
-    def copied_from(self) -> dict[str, pulumi.Input[Any]] | None:
+    def copied_from(self) -> CopiedFrom | None:
         """What a cutover has to know of a branch that was filled by dump and restore; None for a clone."""
         if self.transfer is None:
             return None
-        return {"source_branch": self._args.parent, "seconds": self.transfer.seconds}
+        source = cast("BranchId | None", self._args.parent)
+        return CopiedFrom(source_branch=source, seconds=later(self.transfer.seconds))
 
     def open(self, after: list[pulumi.Resource]) -> None:
         """Give the branch its compute and its login.

@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from components.branch import size
+from environments.cutover.pointer import CopiedFrom
 from environments.plan.topology import ForeignBranch, Topology
 from environments.resources.app_login import AppLogin
 from environments.resources.external_login import ExternalLogin
@@ -22,7 +23,7 @@ class Served:
     endpoint: pulumi.Output[str]
     login: AppLogin | ExternalLogin
     fork: pulumi.Output[str] | str = ""
-    copied_from: dict[str, pulumi.Input[Any]] | None = None
+    copied_from: CopiedFrom | None = None
 
 
 def make_guest(topology: Topology, project: pulumi.Input[str], parent: pulumi.Resource) -> ExternalLogin | None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from environments.clients.lazy_imports import sql
-from environments.clients.postgres import Connection
+from environments.clients.postgres import Connection, connected, user_of
+from environments.ids import DeploymentId, StackName
 
 _MARK = re.compile(
     r"environments: branch (\S+) began with transaction (\d+)(?:, last served by (\S+))?"
@@ -28,17 +29,17 @@ NEVER = -1
 class Claim:
     """What `stack` needs of a branch that it serves from and doesn't own: CU, idle seconds (-1: never), protection."""
 
-    stack: str
+    stack: StackName
     min_cu: float
     max_cu: float
-    suspend: int
+    suspend_seconds: int
     protected: bool
 
     @classmethod
     def of(cls, props: dict[str, Any]) -> Self:
         """Read it from a resource's inputs, where numbers arrive as floats."""
         sizes = float(props["min_cu"]), float(props["max_cu"])
-        return cls(props["stack"], *sizes, int(props["suspend"]), bool(props["protected"]))
+        return cls(StackName(props["stack"]), *sizes, int(props["suspend"]), bool(props["protected"]))
 
     def lacks(self, min_cu: float, max_cu: float, suspend: int, *, protected: bool) -> list[str]:
         """Return what a compute of that size, on a branch so protected, has too little of, in words."""
@@ -47,8 +48,8 @@ class Claim:
             found.append(f"min_cu {min_cu:g}, needed at least {self.min_cu:g}")
         if max_cu < self.max_cu:
             found.append(f"max_cu {max_cu:g}, needed at least {self.max_cu:g}")
-        if suspend != NEVER and (self.suspend == NEVER or suspend < self.suspend):
-            needed = "never" if self.suspend == NEVER else f"not before {self.suspend} s"
+        if suspend != NEVER and (self.suspend_seconds == NEVER or suspend < self.suspend_seconds):
+            needed = "never" if self.suspend_seconds == NEVER else f"not before {self.suspend_seconds} s"
             found.append(f"suspend {suspend} s, needed {needed}")
         if self.protected and not protected:
             found.append("no protection in Neon, needed since safety.protected is on")
@@ -56,7 +57,7 @@ class Claim:
 
     def settings(self) -> str:
         """Return what a stack file says of a branch that has what is needed."""
-        idle = "never" if self.suspend == NEVER else self.suspend
+        idle = "never" if self.suspend_seconds == NEVER else self.suspend_seconds
         compute = f"compute: {{min_cu: {self.min_cu:g}, max_cu: {self.max_cu:g}, suspend: {idle}}}"
         return f"{compute}, protected: true" if self.protected else compute
 
@@ -92,6 +93,16 @@ def write_mark(connection: Connection, role: str, branch: str, mark: BranchMarke
     connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(role), sql.Literal(text)))
 
 
+def last_served(url: str, branch: str) -> DeploymentId | None:
+    """Return the deployment that served `branch` last with the login of `url`, as the branch itself has noted it.
+
+    Raises NotReadyError if the branch takes no connection.
+    """
+    with connected(url) as connection:
+        mark = read_mark(connection, [user_of(url)], branch)
+    return DeploymentId(mark.served_by) if mark and mark.served_by else None
+
+
 def drop_claim(connection: Connection, roles: list[str], branch: str) -> None:
     """Take back the claim on `branch` that `roles` bear."""
     for role, comment in connection.execute(_COMMENTS, (roles,)).fetchall():
@@ -103,12 +114,12 @@ def _read(comment: str | None, branch: str) -> BranchMarker | None:
     found = _MARK.fullmatch(comment or "")
     if not found or found[1] != branch:
         return None
-    claim = found[4] and Claim(found[4], float(found[5]), float(found[6]), int(found[7]), bool(found[8]))
+    claim = found[4] and Claim(StackName(found[4]), float(found[5]), float(found[6]), int(found[7]), bool(found[8]))
     return BranchMarker(found[2], found[3], claim or None)
 
 
 def _told(claim: Claim | None) -> str:
     if claim is None:
         return ""
-    size = f"{claim.min_cu:g} to {claim.max_cu:g} CU, suspend {claim.suspend}"
+    size = f"{claim.min_cu:g} to {claim.max_cu:g} CU, suspend {claim.suspend_seconds}"
     return f", serves {claim.stack} with {size}{', protected' if claim.protected else ''}"

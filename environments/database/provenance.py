@@ -12,13 +12,14 @@ is "0", and never from a state that remembers what the branch once held.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from environments.clients.postgres import Connection
 from environments.database.logins import existing
-from environments.database.marker import BranchMarker, Claim, read_mark, write_mark
+from environments.database.marker import read_mark
+from environments.ids import Transaction
 
-EVERY_ROW = "0"
+EVERY_ROW: Final = Transaction("0")
 """The baseline of a branch of unknown descent: each of its rows may be a user's."""
 
 
@@ -39,11 +40,3 @@ def lost(connection: Connection, props: dict[str, Any]) -> str:
     if not existing(connection, [props["role"]]):
         return f"the role {props['role']} isn't there, as after a restore from elsewhere or to before it was made"
     return broken(connection, props["branch"], props["roles"], props["baseline"])
-
-
-def note_served(connection: Connection, props: dict[str, Any]) -> None:
-    """Note on the branch of `props` (a Cutover's) which deployment serves it; its baseline is what it says itself."""
-    found = read_mark(connection, props["roles"], props["branch"])
-    claim = Claim.of(props["claim"]) if props["claim"] else None
-    mark = BranchMarker(found.baseline if found else EVERY_ROW, props["deployment"] or None, claim)
-    write_mark(connection, props["role"], props["branch"], mark)

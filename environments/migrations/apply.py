@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from environments.migrations.result import MigrationFailedError, Run
 from environments.migrations.run import Pending, applied, run_pending
 from environments.migrations.scratch_branch import delete_leftovers
 from environments.migrations.tools import tool_for
+from environments.props import encode
 
 if TYPE_CHECKING:
     from environments.migrations.lock import Lock
@@ -157,7 +158,7 @@ class _Run:
             "pending": [],
             "applied": list(run.applied),
             "receipt": receipt,
-            "restore_point": asdict(point),
+            "restore_point": encode(point),
             "way_back": way_back,
             "ran": _ran(run),
         }
@@ -235,7 +236,7 @@ def _found(neon: Neon, served: Address, todo: Pending, props: dict[str, Any], ol
     known = (olds.get("restore_point") or {}).get("id")
     if point is None or point.id == known:
         return {}
-    return {"restore_point": asdict(point), "way_back": point.edit(props["name"])}
+    return {"restore_point": encode(point), "way_back": point.edit(props["name"])}
 
 
 def _ran(run: Run) -> dict[str, Any]:

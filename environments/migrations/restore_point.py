@@ -13,7 +13,7 @@ from datetime import timedelta
 from environments.clients.http import ApiError
 from environments.clients.neon import Address, Branch, Neon
 from environments.clients.postgres import Connection
-from environments.ids import NeonProject
+from environments.ids import BranchId, Lsn, NeonProject, Transaction
 from environments.migrations.scratch_branch import in_
 
 _LONGEST_TAG = 80
@@ -28,11 +28,11 @@ class RestorePoint:
     `xmin` is empty for one that was found after a crash.
     """
 
-    id: str
+    id: BranchId
     name: str
     expires_at: str
-    lsn: str
-    xmin: str
+    lsn: Lsn
+    xmin: Transaction
 
     def edit(self, served: str) -> str:
         """Return the edit of the stack file that goes back to it; `served` is the name of the migrated branch.
@@ -54,7 +54,7 @@ def make_restore_point(neon: Neon, connection: Connection, served: Address, tag:
     row = connection.execute(_OLDEST).fetchone()
     wanted = {"name": name, "parent_id": served.branch, "expires_at": in_(timedelta(days=days))}
     made, _ = neon.make_branch(served.project, wanted)
-    return _restore_point(neon.branch(served.project, made.id), xmin=str(row[0]) if row else "")
+    return _restore_point(neon.branch(served.project, made.id), xmin=Transaction(str(row[0]) if row else ""))
 
 
 def find_restore_point(neon: Neon, served: Address, tags: Sequence[str]) -> RestorePoint | None:
@@ -66,7 +66,7 @@ def find_restore_point(neon: Neon, served: Address, tags: Sequence[str]) -> Rest
         if _is_ours(branch, served) and any(_is_called(branch.name, name) for name in names)
     ]
     newest = max(found, key=lambda branch: str(branch.created_at), default=None)
-    return _restore_point(newest, xmin="") if newest else None
+    return _restore_point(newest, xmin=Transaction("")) if newest else None
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _position(lsn: str) -> int:
     return int(high, 16) << 32 | int(low, 16)
 
 
-def _restore_point(branch: Branch, xmin: str) -> RestorePoint:
+def _restore_point(branch: Branch, xmin: Transaction) -> RestorePoint:
     return RestorePoint(branch.id, branch.name, branch.expires_at, branch.parent_lsn, xmin)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast, overload
 
 import pulumi
 
+from environments.cutover.pointer import Outputs, Pointer
 from environments.props import encode, fields_of
 from environments.resources import variable_drift
 
@@ -52,6 +53,17 @@ class LegacyResource(pulumi.CustomResource):
     def __init__(self, _provider: Any, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         """Register it under the type of its class."""
         super().__init__(f"environments:index:{type(self).__name__}", name, props, opts)
+
+
+class Cutover(Own):
+    """The environment's pointer: which branch it serves, by which deployment, since when."""
+
+    served: pulumi.Output[dict[str, str]]
+    domain: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: Pointer, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Point as `inputs` say; without a deployment this target's deployments come from pushes."""
+        super().__init__(name, inputs, Outputs, opts)
 
 
 class VariableDrift(Own):

@@ -27,9 +27,8 @@ from pulumi.dynamic import (
 
 from environments.clients.app_files import app_digest, app_files
 from environments.clients.http import NotFoundError
-from environments.clients.postgres import connected, user_of
 from environments.clients.vercel import DeploymentFailedError, Vercel
-from environments.database.marker import read_mark
+from environments.database.marker import last_served
 from environments.ids import DeploymentId
 from environments.program.own import LegacyResource
 
@@ -115,16 +114,6 @@ class Deployment(LegacyResource):
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url"])
         super().__init__(DeploymentProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
-
-
-def last_served(url: str, branch: str) -> str | None:
-    """Return the deployment that served `branch` last with the login of `url`, as the branch itself has noted it.
-
-    Raises NotReadyError if the branch takes no connection.
-    """
-    with connected(url) as connection:
-        mark = read_mark(connection, [user_of(url)], branch)
-    return mark.served_by if mark else None
 
 
 def _deploy(props: dict[str, Any], built: list[dict[str, str]], *, moved: bool) -> dict[str, Any]:

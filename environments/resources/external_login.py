@@ -26,14 +26,16 @@ from environments.clients.http import NotFoundError
 from environments.clients.neon import Endpoint, Neon, OperationFailedError
 from environments.clients.postgres import UNREACHABLE, connected
 from environments.cutover.guard import no_swap
+from environments.cutover.served import ServedBranch
 from environments.database.logins import close_login
 from environments.database.marker import Claim, drop_claim
+from environments.ids import BranchKey, RoleName, Transaction
 from environments.program.own import LegacyResource
+from environments.props import encode
 from environments.resources.app_login import AppLoginProvider, address_of
 
 _INPUTS = ("branch", "database", "owner", "role", "generation")
 _LOGIN = ("endpoint", "pooled_url", "direct_url", "fingerprint", "baseline")
-_KEPT = ("branch", "endpoint", "database", "owner", "role", "roles", "baseline")
 
 
 class ExternalLoginProvider(ResourceProvider):
@@ -188,7 +190,15 @@ def _moved_in(
     login = access.update("", kept[branch], asked).outs if branch in kept else access.create(asked).outs
     if login is None:
         raise AssertionError("a login that was made has outputs")
-    place = {key: login[key] for key in _KEPT} | {"neon": props["project"], "claim": props["needs"]}
-    place["served_name"] = f"{props['stack']}/{props['name']}"
+    place = encode(
+        ServedBranch(
+            address=address_of(login),
+            key=BranchKey(f"{props['stack']}/{props['name']}"),
+            role=RoleName(login["role"]),
+            roles=(RoleName(login["roles"][0]), RoleName(login["roles"][1])),
+            baseline=Transaction(login["baseline"]),
+            claim=Claim.of(props["needs"]),
+        )
+    )
     noted = {"kept": kept | {branch: login}, "visited": visited | {branch: place}}
     return props | {key: login[key] for key in _LOGIN} | noted

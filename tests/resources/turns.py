@@ -14,6 +14,7 @@ from environments.database.fence import lift_fence, raise_fence
 from environments.database.marker import BranchMarker, write_mark
 from environments.database.provenance import EVERY_ROW
 from environments.database.rows import RowCount
+from environments.ids import BranchId, RoleName, Transaction
 from tests.resources.computes import OWNER, Database
 from tests.resources.interleaving import History, Row
 
@@ -123,7 +124,9 @@ class TurningHistory(History):
         super().close()
 
     def _counted(self) -> RowCount:
-        return own_rows(self.admin, self.branch, [self.database.role], str(self.baseline))
+        return own_rows(
+            self.admin, BranchId(self.branch), [RoleName(self.database.role)], Transaction(str(self.baseline))
+        )
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
         project = self.database.project
