@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Deferred", "httpx", "pglast", "psycopg", "sql"]
+__all__ = ["Deferred", "httpx", "libpg_query", "postgast", "psycopg", "sql"]
 
 
 class Deferred:
@@ -20,10 +20,12 @@ class Deferred:
 
 if TYPE_CHECKING:
     import httpx
-    import pglast
+    import postgast
     import psycopg
+    from postgast import native as libpg_query
     from psycopg import sql
 
 else:
-    httpx, pglast = Deferred("httpx"), Deferred("pglast")
+    httpx = Deferred("httpx")
+    postgast, libpg_query = Deferred("postgast"), Deferred("postgast.native")
     psycopg, sql = Deferred("psycopg"), Deferred("psycopg.sql")
