@@ -188,7 +188,7 @@ def tells_password(statement: Statement) -> bool:
 def _unreadable(migration: Migration, piece: str, line: int, error: UnreadableSqlError) -> Refusal:
     where = f"{migration.file}:{line + 1 + error.line}"
     if isinstance(error, TooDeepError):
-        return Refusal(where, f"{error.message} to be judged", "Split it into several statements", migration.tag)
+        return Refusal(where, error.message, "Split it into several statements", migration.tag)
     remedy = "Correct it"
     if piece.lstrip().startswith("\\") or "\n\\" in piece:
         remedy = "Commands of psql (\\…) are no SQL: leave them out"
