@@ -65,12 +65,12 @@ clean: ## reset, and remove everything that was installed or built
 	rm -rf .venv .tools .local app/node_modules .pytest_cache .ruff_cache .mypy_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One resolution for all systems and for every Python from 3.11 on. The SDK of the tree has no hash: what it needs is
-# locked, and it is installed by itself.
+# One resolution for all systems and for Python 3.11 and newer. The SDK of the tree has no hash, so it is installed
+# alone; the packages that it needs are in the lock.
 compile := .venv/bin/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-package pulumi-neon --custom-compile-command "make lock"
 
-lock: ## pin all packages of requirements*.txt with hashes (UPGRADE=--upgrade: the newest of those that they need)
+lock: ## pin all packages with hashes; UPGRADE=--upgrade renews those that requirements*.txt don't pin
 	@[ -x .venv/bin/uv ] || $(MAKE) $(PYTHON_STAMP)
 	@$(compile) requirements.txt -o requirements.lock
 	@$(compile) requirements.txt requirements-dev.txt -c requirements.lock -o requirements-dev.lock

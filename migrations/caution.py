@@ -12,7 +12,7 @@ _OF_TYPE = ("changing-column-type", "prefer-text-field")
 _OF_DEFAULT = ("adding-field-with-default",)
 _OF_CONSTRAINT = ("constraint-missing-not-valid", "adding-foreign-key-constraint")
 _MISTAKABLE = (*_OF_TYPE, *_OF_DEFAULT, *_OF_CONSTRAINT)
-"""Rules that squawk applies to every change of a type, generated column and constraint; some of those read no row."""
+"""squawk applies these rules to every change of a type, generated column and constraint; some of them touch no row."""
 
 _LIMITS = ("lock_timeout", "statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout")
 _FIXED = {"now", "transaction_timestamp", "statement_timestamp", "current_setting", "to_timestamp", "lower", "upper"}
@@ -33,7 +33,7 @@ def opaque(statements: Iterable[Statement]) -> list[str]:
 
 
 def rewrites(applied: Iterable[Statement], pending: Iterable[Statement]) -> tuple[list[str], set[Place]]:
-    """Return cautions for what rewrites a table that is there, and where squawk is mistaken: rule, file and line."""
+    """Return cautions for what rewrites an existing table, and where squawk is mistaken: rule, file and line."""
     columns = Columns()
     for statement in applied:
         columns.take(statement)

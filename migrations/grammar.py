@@ -1,8 +1,8 @@
-"""Postgres' own grammar: libpg_query (Postgres 18), which the package postgast brings along.
+"""Postgres' own grammar: libpg_query (Postgres 18), from the package postgast.
 
-A tree is read from the JSON that libpg_query writes. postgast's own `parse` reads it from protobuf, which refuses a
-tree of more than 100 levels: 60 texts joined by || have more. Places in trees and of tokens count the bytes of UTF-8,
-those in errors the letters (seen with 0.2.0, whose documentation says bytes). What follows a NUL is never read.
+We read the JSON that libpg_query writes. postgast's own `parse` reads protobuf instead, which refuses a tree of more
+than 100 levels: 60 texts joined by || have more. Positions in trees and of tokens count the bytes of UTF-8. Positions
+in errors count characters (seen with 0.2.0; its documentation says bytes). libpg_query stops reading at a NUL.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from resources.clients.deferred import libpg_query, postgast
 
 
 class UnreadableSqlError(Exception):
-    """Postgres can't read a text: why, and how many line breaks stand before the place."""
+    """Postgres can't read a text: the reason, and the number of line breaks before the place."""
 
     def __init__(self, message: str, line: int) -> None:
         """Keep both."""
@@ -24,10 +24,10 @@ class UnreadableSqlError(Exception):
 
 
 class TooDeepError(UnreadableSqlError):
-    """Postgres can read a text, but its tree has more levels than Python reads."""
+    """Postgres can read a text, but its tree has more levels than Python can read."""
 
     def __init__(self) -> None:
-        """Say so; the place isn't known."""
+        """Say so; the place is unknown."""
         super().__init__("it is nested too deeply to be judged", 0)
 
 
@@ -58,13 +58,13 @@ def parse_plpgsql(text: str) -> list[Any]:
     except postgast.PgQueryError as error:
         raise _unreadable(text, error) from None
     except json.JSONDecodeError:
-        raise UnreadableSqlError("its body can't be taken apart", 0) from None
+        raise UnreadableSqlError("its body can't be read", 0) from None
     except RecursionError:
         raise TooDeepError from None
 
 
 def strings(text: str) -> list[tuple[int, int]]:
-    """Return where each string constant of a text begins and ends, in bytes."""
+    """Return the first byte of each string constant of a text, and the byte after its last."""
     _refuse_nul(text)
     try:
         tokens = postgast.scan(text).tokens
@@ -75,12 +75,12 @@ def strings(text: str) -> list[tuple[int, int]]:
 
 
 def _refuse_nul(text: str) -> None:
-    """Refuse what libpg_query would take for the text's end, so that what follows would go unseen."""
+    """Refuse a NUL: libpg_query would take it for the end of the text, and nobody would judge the rest."""
     before, nul, _ = text.partition("\0")
     if nul:
         raise UnreadableSqlError("it holds a NUL character", before.count("\n"))
 
 
 def _unreadable(text: str, error: postgast.PgQueryError) -> UnreadableSqlError:
-    """`cursorpos` counts from one; it is zero where libpg_query names no place."""
+    """Count the lines before the error; `cursorpos` begins at one, and is zero if libpg_query names no place."""
     return UnreadableSqlError(error.message, text.count("\n", 0, max(error.cursorpos - 1, 0)))

@@ -86,7 +86,7 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def nodes(tree: Any, kind: str) -> Iterator[Node]:
-    """Yield every node of a kind, wherever in the tree, in the order of the text."""
+    """Yield every node of a kind, wherever it is in the tree, in the order of the text."""
     left: list[tuple[str, Any]] = [("", tree)]
     while left:  # a tree may have more levels than Python has calls
         key, value = left.pop()
@@ -104,7 +104,7 @@ def shown(statement: Statement) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """Return SQL with every string constant hidden; where Postgres can't tell them, with all from the first one on."""
+    """Return SQL with its string constants hidden; if Postgres can't find their ends, hide all from the first on."""
     try:
         found = strings(text)
     except UnreadableSqlError:

@@ -1,6 +1,6 @@
-"""No package that we need puts a condition on those who use us: each has a licence that is permissive, or a reason.
+"""Every package that we need has a permissive licence, or is an exception with a reason.
 
-The walk begins at requirements.txt and requirements-dev.txt and follows what each installed package says it needs.
+The walk begins at requirements.txt and requirements-dev.txt, and follows the requirements of each installed package.
 """
 
 import re
@@ -26,16 +26,16 @@ PERMISSIVE = {
 }
 
 EXCEPTIONS = {
-    ("psycopg", "LGPL-3.0-only"): "imported as it is, and anyone may put another version in its place",
+    ("psycopg", "LGPL-3.0-only"): "we import it unchanged, and users can replace it by another version",
     ("psycopg-binary", "LGPL-3.0-only"): "the same",
-    ("certifi", "MPL-2.0"): "only its own files stay under MPL; it is data, imported as it is by httpx",
-    ("hypothesis", "MPL-2.0"): "only its own files stay under MPL; of the tests, and no part of what is shipped",
-    ("pathspec", "MPL-2.0"): "only its own files stay under MPL; of mypy, and no part of what is shipped",
+    ("certifi", "MPL-2.0"): "MPL covers its own files only; it is data, and httpx imports it unchanged",
+    ("hypothesis", "MPL-2.0"): "MPL covers its own files only; the tests use it, we don't ship it",
+    ("pathspec", "MPL-2.0"): "MPL covers its own files only; mypy uses it, we don't ship it",
 }
-"""Licences that ask for something, each allowed for one package, and why."""
+"""A licence that isn't permissive, allowed for one package, and the reason."""
 
 OURS = {"environments", "pulumi-neon"}
-"""What lies in this tree, under its own LICENSE; the SDK is generated and names no licence."""
+"""Packages of this tree, under its LICENSE. The SDK is generated and names no licence."""
 
 OLD_NAMES = {
     "3-clause bsd license": "BSD-3-Clause",
@@ -65,7 +65,7 @@ class Metadata(Protocol):
 
 
 def objection(name: str, metadata: Metadata) -> str:
-    """Why a package with this metadata may not be needed; "" if it may."""
+    """Why we must not need a package with this metadata; "" if we may."""
     named = list(licences(metadata))
     allowed = PERMISSIVE | {licence for package, licence in EXCEPTIONS if package == name}
     wrong = [each for each in named if not permits(each, allowed)]
@@ -75,7 +75,7 @@ def objection(name: str, metadata: Metadata) -> str:
 
 
 def licences(metadata: Metadata) -> Iterator[str]:
-    """What a package is licensed under, all of which counts; an expression takes the place of the older fields."""
+    """The licences of a package, each of which counts; an expression replaces the older fields."""
     expressions = metadata.get_all("License-Expression")
     if expressions:
         yield from expressions
@@ -90,12 +90,12 @@ def licences(metadata: Metadata) -> Iterator[str]:
 
 
 def permits(expression: str, allowed: set[str]) -> bool:
-    """Whether an expression of SPDX gives a choice in which every licence is allowed."""
+    """Whether an SPDX expression offers a choice in which every licence is allowed."""
     try:
         found = str(canonicalize_license_expression(expression))
     except InvalidLicenseExpression:
         return False
-    found = re.sub(r" WITH \S+?(?=[ )]|$)", "", found)  # an exception only adds to what is allowed
+    found = re.sub(r" WITH \S+?(?=[ )]|$)", "", found)  # an exception only permits more
     while "(" in found:
         found = re.sub(r"\(([^()]*)\)", lambda inner: "yes" if flat(inner[1], allowed) else "no", found)
     return flat(found, allowed)
@@ -106,7 +106,7 @@ def flat(expression: str, allowed: set[str]) -> bool:
 
 
 def named_in(file: Path) -> Iterator[Requirement]:
-    """The requirements of a file; of a folder in it, what the project there needs."""
+    """The requirements of a file; for a folder in it, those of the project there."""
     for line in file.read_text().splitlines():
         text = line.partition("#")[0].strip()
         if text.startswith("."):
@@ -188,7 +188,7 @@ MIT = "License :: OSI Approved :: MIT License"
         [],
     ],
 )
-def test_what_asks_for_something_or_says_nothing_is_refused(fields: list[tuple[str, str]]) -> None:
+def test_a_licence_that_is_not_permissive_or_missing_is_refused(fields: list[tuple[str, str]]) -> None:
     assert objection("some", metadata(*fields)).startswith("some: ")
 
 
@@ -205,7 +205,7 @@ def test_what_asks_for_something_or_says_nothing_is_refused(fields: list[tuple[s
         [("Classifier", MIT), ("Classifier", "License :: OSI Approved :: BSD License")],
     ],
 )
-def test_what_is_permissive_is_fine(fields: list[tuple[str, str]]) -> None:
+def test_a_permissive_licence_is_fine(fields: list[tuple[str, str]]) -> None:
     assert objection("some", metadata(*fields)) == ""
 
 
@@ -218,7 +218,7 @@ def test_an_exception_holds_for_its_package_and_its_licence_alone() -> None:
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Callable[[str], Distribution]:
-    """Packages whose need of each other ends at one under the GPL."""
+    """Three packages, each needing the next; the last is under the GPL."""
     needs = {"top": "Requires-Dist: middle[more]>=1", "middle": 'Requires-Dist: bottom; extra == "more"', "bottom": ""}
     for name, need in needs.items():
         licence = "GPL-3.0-or-later" if name == "bottom" else "MIT"
@@ -235,12 +235,12 @@ def shelf(tmp_path: Path) -> Callable[[str], Distribution]:
     return find
 
 
-def test_what_is_refused_is_found_behind_others_and_behind_extras(shelf: Callable[[str], Distribution]) -> None:
+def test_the_walk_finds_a_licence_behind_other_packages_and_extras(shelf: Callable[[str], Distribution]) -> None:
     assert objections([Requirement("top")], shelf) == ["bottom: GPL-3.0-or-later"]
     assert objections([Requirement("middle")], shelf) == []
     assert objections([Requirement('bottom; python_version < "3"')], shelf) == []
 
 
-def test_what_is_needed_and_not_installed_is_no_pass(shelf: Callable[[str], Distribution]) -> None:
+def test_a_missing_package_is_an_error(shelf: Callable[[str], Distribution]) -> None:
     with pytest.raises(PackageNotFoundError, match="gone"):
         objections([Requirement("gone")], shelf)

@@ -1,4 +1,4 @@
-"""The lock files hold what requirements*.txt pin, each with hashes, from no particular place."""
+"""The lock files hold what requirements*.txt pin, with hashes and without the address of a registry."""
 
 import re
 from importlib.metadata import version
@@ -16,7 +16,7 @@ MADE_FROM = {
 
 
 def asked(text: str) -> list[Requirement]:
-    """What a file of requirements asks of the registry; a folder of this tree is none of that."""
+    """The requirements that come from a registry; a folder of this tree does not."""
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     return [Requirement(line) for line in lines if line and not line.startswith(".")]
 
@@ -33,7 +33,7 @@ def locked(text: str) -> dict[str, tuple[Requirement, list[str]]]:
 
 
 def disagreement(requirements: str, lock: str) -> list[str]:
-    """Which requirements the lock doesn't hold as they are pinned."""
+    """The requirements that the lock does not have with the same version."""
     found = locked(lock)
     wrong = []
     for requirement in asked(requirements):
@@ -48,7 +48,7 @@ def read(name: str) -> str:
 
 
 @pytest.mark.parametrize("lock", MADE_FROM)
-def test_what_is_pinned_is_what_is_locked(lock: str) -> None:
+def test_the_locks_have_the_pinned_versions(lock: str) -> None:
     assert [disagreement(read(file), read(lock)) for file in MADE_FROM[lock]] == [[] for _ in MADE_FROM[lock]]
 
 
@@ -59,7 +59,7 @@ def test_every_requirement_names_one_version(file: str) -> None:
     assert [str(each) for each in found if not re.fullmatch(r"==[\w.]+", str(each.specifier))] == []
 
 
-def test_the_program_gets_the_same_versions_with_and_without_the_rest() -> None:
+def test_both_locks_have_the_same_versions() -> None:
     program, all_of_it = locked(read("requirements.lock")), locked(read("requirements-dev.lock"))
     assert len(program) < len(all_of_it)
     assert [name for name, each in program.items() if all_of_it.get(name) != each] == []
@@ -76,14 +76,14 @@ def test_each_package_has_one_version_and_hashes(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", MADE_FROM)
-def test_a_lock_names_no_registry_and_no_place(lock: str) -> None:
+def test_a_lock_names_no_registry(lock: str) -> None:
     text = read(lock)
     assert [
         each for each in ("://", "--index-url", "--extra-index-url", "--find-links", "file:", " @ ") if each in text
     ] == []
 
 
-def test_the_tests_run_with_what_is_locked() -> None:
+def test_the_installed_versions_are_the_locked_ones() -> None:
     found = [each for each, _ in locked(read("requirements-dev.lock")).values()]
     here = [each for each in found if each.marker is None or each.marker.evaluate()]
     assert {each.name: f"=={version(each.name)}" for each in here} == {each.name: str(each.specifier) for each in here}
@@ -99,6 +99,6 @@ def test_the_tests_run_with_what_is_locked() -> None:
         ("some[more]==1.0", []),
     ],
 )
-def test_a_lock_that_is_older_than_the_requirements_is_noticed(requirements: str, told: list[str]) -> None:
+def test_an_edit_of_the_requirements_needs_a_new_lock(requirements: str, told: list[str]) -> None:
     lock = f"# made\nsome==1.0 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{'1' * 64}\n    # via nobody\n"
     assert disagreement(requirements, lock) == told

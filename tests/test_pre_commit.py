@@ -1,4 +1,4 @@
-"""The hooks before a commit run what is installed here, and nothing from anywhere else."""
+"""The pre-commit hooks run only what is installed in the virtual environment."""
 
 from pathlib import Path
 

@@ -81,4 +81,4 @@ POSTGRES_18 = {
     "INSERT INTO orders VALUES (1) ON CONFLICT (id) DO UPDATE SET note = '' RETURNING old.id, new.id": "InsertStmt",
     'INSERT INTO orders VALUES (1) RETURNING WITH (OLD AS was, NEW AS "is") was.id, "is".id': "InsertStmt",
 }
-"""What Postgres reads from 18 on, and the kind of its tree. An ALTER TABLE of these reads and writes no row."""
+"""Statements that are new in Postgres 18, and the kind of each. The ALTER TABLEs read and write no row."""

@@ -1,4 +1,4 @@
-"""Postgres' grammar behind our analysis: places in texts of several bytes a letter, and what it can't take."""
+"""Postgres' grammar under our analysis: positions in texts with characters of several bytes, and its limits."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ WIDE = "-- «é» 🙂\n"
 
 
 def chain(terms: int) -> str:
-    """A constant that is put together of so many: each adds two levels to the tree."""
+    """A constant of so many parts; each part adds two levels to the tree."""
     return "SELECT " + " || ".join(["'é'"] * terms)
 
 
@@ -32,11 +32,11 @@ def chain(terms: int) -> str:
         (f"{WIDE}SELECT 1;\n{WIDE}\0DROP TABLE orders", 4, "it holds a NUL character"),
     ],
 )
-def test_what_postgres_cant_read_is_told_with_its_line(sql: str, line: int, message: str) -> None:
+def test_an_error_names_its_line(sql: str, line: int, message: str) -> None:
     assert refused(sql) == [f"0001_m.sql:{line}: Postgres can't read it ({message}). Correct it."]
 
 
-def test_a_statement_begins_on_the_line_of_its_first_letter() -> None:
+def test_a_statement_begins_on_the_line_of_its_first_word() -> None:
     sql = f"{WIDE}SELECT 'é';\n{WIDE}SELECT '🙂'; SELECT\n'é';\n\n  -- é\n  DROP TABLE orders -- 🙂"
     found = verdict(sql).statements
     assert [(each.line, each.text) for each in found] == [
@@ -49,14 +49,14 @@ def test_a_statement_begins_on_the_line_of_its_first_letter() -> None:
 
 
 @pytest.mark.parametrize("terms", [60, 300])
-def test_a_long_chain_is_judged(terms: int) -> None:
-    """protobuf, postgast's own way, ends at 100 levels, and calls of Python at 1000."""
+def test_we_judge_a_long_chain(terms: int) -> None:
+    """protobuf, which postgast uses, ends at 100 levels, and Python's calls end at 1000."""
     [statement] = parse_sql(chain(terms))
     assert len(list(nodes(statement["stmt"], "A_Const"))) == terms
     assert refused(f"{chain(terms)}; DROP TABLE orders")[0].startswith("0001_m.sql:1 DROP TABLE orders")
 
 
-def test_what_is_nested_too_deeply_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_we_refuse_what_is_nested_too_deeply(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json, "loads", Mock(side_effect=RecursionError))
     with pytest.raises(TooDeepError):
         parse_sql("SELECT 1")
@@ -66,14 +66,14 @@ def test_what_is_nested_too_deeply_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("text", ["{}; DROP TABLE orders", "DO $$ BEGIN PERFORM 1; {}; END $$; DROP TABLE orders"])
-def test_nothing_is_nested_so_deeply_that_it_goes_unseen(text: str) -> None:
-    """How deep the JSON may be depends on the version of Python."""
+def test_no_statement_is_too_deep_to_notice(text: str) -> None:
+    """How deep JSON may be depends on the version of Python."""
     found = verdict(text.format(chain(20_000)))
     judged = [each for each in found.refusals if "takes away the table orders with its rows" in each.rule]
     assert bool(judged) or ["nested too deeply" in each.rule for each in found.refusals] == [True]
 
 
-def test_a_block_that_holds_something_too_deep_counts_as_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_with_something_too_deep_gets_a_caution(monkeypatch: pytest.MonkeyPatch) -> None:
     def shallow(text: str) -> list[Any]:
         if text.startswith("SELECT 'deep'"):
             raise TooDeepError
@@ -84,7 +84,7 @@ def test_a_block_that_holds_something_too_deep_counts_as_not_judged(monkeypatch:
     assert found.endswith("what it runs is put together when it runs, so it isn't judged")
 
 
-def test_a_block_without_a_body_ends_no_process() -> None:
+def test_a_block_without_a_body_does_not_end_the_process() -> None:
     """libpg_query aborts: this runs in a process of its own, so that the other tests go on."""
     code = (
         "from tests.migrations.folders import verdict\n"
@@ -98,7 +98,7 @@ def test_a_block_without_a_body_ends_no_process() -> None:
     )
 
 
-def test_strings_are_hidden_whatever_stands_before_them() -> None:
+def test_strings_are_hidden_after_characters_of_several_bytes() -> None:
     sql = "/* é🙂 */ ALTER ROLE \"é\" PASSWORD 'gehéim' -- 'ü'\n; SELECT $é$geheim$é$, U&'geheim', E'gehe\\'im', 1"
     shown = without_passwords(sql)
     assert shown == "/* é🙂 */ ALTER ROLE \"é\" PASSWORD '***' -- 'ü'\n; SELECT '***', '***', '***', 1"
@@ -107,12 +107,12 @@ def test_strings_are_hidden_whatever_stands_before_them() -> None:
 @pytest.mark.parametrize(
     "text", ["ALTER ROLE é PASSWORD 'geheim", "ALTER ROLE é PASSWORD $$geheim", "SELECT 'geheim\0'"]
 )
-def test_strings_that_have_no_end_are_hidden_too(text: str) -> None:
+def test_strings_without_an_end_are_hidden_too(text: str) -> None:
     assert "geheim" not in without_passwords(text)
     assert without_passwords(text).startswith(text.partition("'")[0].partition("$")[0])
 
 
-def test_an_error_keeps_its_message_and_counts_the_lines_before_it() -> None:
+def test_an_error_has_its_message_and_the_number_of_lines_before_it() -> None:
     with pytest.raises(UnreadableSqlError, match='near "é"') as caught:
         parse_sql("SELECT\n'é'\né é é")
     assert (caught.value.message, caught.value.line) == ('syntax error at or near "é"', 2)

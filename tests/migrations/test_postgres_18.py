@@ -1,4 +1,4 @@
-"""What came with Postgres 18 is read, and judged for what it does."""
+"""We read the syntax that is new in Postgres 18, and judge what it does."""
 
 import pytest
 
@@ -11,19 +11,19 @@ STRICT = JudgeOptions(level="error")
 
 
 @pytest.mark.parametrize(("statement", "kind"), examples.POSTGRES_18.items())
-def test_it_is_read_and_nothing_speaks_against_it(statement: str, kind: str) -> None:
+def test_we_read_it_and_have_nothing_against_it(statement: str, kind: str) -> None:
     found = verdict(statement, before=examples.SETUP_18, options=STRICT)
     assert [each.kind for each in found.statements] == [kind]
     assert (found.refusals, found.cautions) == ((), ())
 
 
 def part(statement: str, kind: str) -> dict[str, object]:
-    """What the tree says of the one node of a kind."""
+    """The only node of a kind in the tree of a statement."""
     [found] = nodes(verdict(statement, before=examples.SETUP_18).statements[0].node, kind)
     return dict(found)
 
 
-def test_the_tree_says_what_is_new() -> None:
+def test_the_tree_shows_what_is_new() -> None:
     unenforced = part("ALTER TABLE orders ADD CONSTRAINT c CHECK (id > 0) NOT ENFORCED", "Constraint")
     assert "is_enforced" not in unenforced
     assert part("ALTER TABLE orders ADD CONSTRAINT c CHECK (id > 0)", "Constraint")["is_enforced"] is True
@@ -35,7 +35,7 @@ def test_the_tree_says_what_is_new() -> None:
     assert "without_overlaps" not in part(period.format(""), "Constraint")
 
 
-def test_rows_that_are_given_back_as_they_were_are_gone_all_the_same() -> None:
+def test_rows_that_a_statement_returns_are_lost_all_the_same() -> None:
     [gone] = refused("DELETE FROM orders RETURNING old.*", before=examples.SETUP_18)
     assert "takes away every row of orders" in gone
     [overwritten] = refused("UPDATE orders SET note = '' RETURNING old.note, new.note", before=examples.SETUP_18)
@@ -44,7 +44,7 @@ def test_rows_that_are_given_back_as_they_were_are_gone_all_the_same() -> None:
     assert "every row of orders" in "".join(refused(kept, before=examples.SETUP_18))
 
 
-def test_a_column_that_is_stored_is_written_and_one_that_is_virtual_is_not() -> None:
+def test_a_stored_column_rewrites_the_table_and_a_virtual_one_does_not() -> None:
     stored, virtual = (
         verdict(f"ALTER TABLE orders ADD v bigint GENERATED ALWAYS AS (id * 2) {each}", before=examples.SETUP_18)
         for each in ("STORED", "VIRTUAL")
@@ -74,6 +74,6 @@ def test_a_column_that_is_stored_is_written_and_one_that_is_virtual_is_not() -> 
         ),
     ],
 )
-def test_its_look_alike_that_reads_or_writes_the_rows_is_refused(statement: str, rule: str) -> None:
+def test_we_refuse_its_look_alike_that_reads_or_writes_the_rows(statement: str, rule: str) -> None:
     found = refused(statement, before=examples.SETUP_18, options=STRICT)
     assert any(f"exclude the rule {rule}." in each for each in found)

@@ -82,7 +82,7 @@ def test_what_is_not_refused_runs_inside_a_transaction(statements: str, prepared
 
 
 @pytest.mark.parametrize("statement", examples.POSTGRES_18)
-def test_what_came_with_postgres_18_runs_and_leaves_the_rows_alone(statement: str, session: Session) -> None:
+def test_what_is_new_in_postgres_18_runs_and_leaves_the_rows_alone(statement: str, session: Session) -> None:
     run(session, examples.SETUP_18)
     files = "SELECT pg_relation_filenode('orders'), pg_stat_get_xact_numscans('orders'::regclass)"
     with session.transaction(force_rollback=True):
