@@ -14,6 +14,9 @@ from environments.branches.adopting import adopting
 from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.vercel import Vercel, overlapping
 from environments.ids import VercelProject
+from environments.program import review
+from environments.review.model import Refusal
+from environments.review.telling import record
 
 
 class AlreadyThereError(Exception):
@@ -50,7 +53,7 @@ def variable(stack: str) -> pulumi.ResourceHookBinding:
                     git_branch=inputs.get("gitBranch") or "",
                 )
         except (ApiError, ApiUnreachableError) as error:
-            pulumi.log.warn(f"whether {inputs['key']} is in the Vercel project already can't be told: {error}")
+            review.warn(f"whether {inputs['key']} is in the Vercel project already can't be told: {error}")
             return
         if found:
             raise AlreadyThereError(
@@ -64,5 +67,13 @@ def variable(stack: str) -> pulumi.ResourceHookBinding:
 def _before_create(name: str, refuse: Callable[[pulumi.ResourceHookArgs], None]) -> pulumi.ResourceHookBinding:
     if adopting():
         return pulumi.ResourceHookBinding()
-    hook = pulumi.ResourceHook(name, refuse, pulumi.ResourceHookOptions(on_dry_run=True))
+
+    def recorded(args: pulumi.ResourceHookArgs) -> None:
+        try:
+            refuse(args)
+        except AlreadyThereError as error:
+            record(Refusal(text=str(error), about=args.urn))
+            raise
+
+    hook = pulumi.ResourceHook(name, recorded, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_create=[hook])
