@@ -9,7 +9,6 @@ from environments.clients.http import NotFoundError
 from environments.clients.lazy_imports import psycopg
 from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, Connection, connected
-from environments.cutover.left_behind import LeftBehindError, rows_behind
 from environments.cutover.pointer import Pointer
 from environments.cutover.served import ServedBranch
 from environments.database.copy.fill import read_note
@@ -20,9 +19,17 @@ from environments.ids import BranchId, BranchKey, RoleName, Transaction
 from environments.migrations.restore_point import RestorePoint
 from environments.plan.topology import ANY_ROWS, Guard
 from environments.props import Unknown
+from environments.review.left_behind import LeftBehindError
+from environments.review.model import RowsBehind, TableRows
 
 _COUNT_SECONDS = 20.0
 _REMEDY = "after pulumi refresh and pulumi up every row on it counts"
+
+
+def rows_behind(count: RowCount, branch: BranchKey) -> RowsBehind:
+    """Return a count of `branch` as a part of the review."""
+    tables = [TableRows(table=each.table, rows=each.rows, rewritten=each.migrated) for each in count.tables]
+    return RowsBehind(branch=branch, total=count.total, tables=tuple(tables), missing=count.missing)
 
 
 def require_allowed(guard: Guard, count: RowCount, branch: BranchKey, more: str = "") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from environments.cutover.left_behind import rows_behind
+from environments.cutover.guard import rows_behind
 from environments.cutover.pointer import Pointer
 from environments.props import UNKNOWN_VALUE, Unknown
 from environments.review.model import Line, MoveReview

@@ -24,12 +24,12 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from environments import log
-from environments.cutover.left_behind import LeftBehindError
 from environments.errors import EnvironmentsError
 from environments.plugin.registry import resource_of
 from environments.plugin.schema import package_schema
 from environments.props import hidden, is_secret, secrets_in
 from environments.review import model
+from environments.review.left_behind import LeftBehindError
 from environments.review.telling import record
 from environments.version import VERSION
 

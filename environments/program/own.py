@@ -10,9 +10,8 @@ from typing import Any, TypeVar, cast, overload
 
 import pulumi
 
-from environments.cutover.pointer import Outputs, Pointer
 from environments.props import encode, fields_of
-from environments.resources import variable_drift
+from environments.resources import cutover, variable_drift
 
 T = TypeVar("T")
 
@@ -61,9 +60,9 @@ class Cutover(Own):
     served: pulumi.Output[dict[str, str]]
     domain: pulumi.Output[str]
 
-    def __init__(self, name: str, inputs: Pointer, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, inputs: cutover.Pointer, opts: pulumi.ResourceOptions | None = None) -> None:
         """Point as `inputs` say; without a deployment this target's deployments come from pushes."""
-        super().__init__(name, inputs, Outputs, opts)
+        super().__init__(name, inputs, cutover.Outputs, opts)
 
 
 class VariableDrift(Own):

@@ -30,6 +30,8 @@ from environments.resources.typed import Checked, State, Typed
 from environments.review.model import MoveReview
 from environments.review.telling import tell
 
+__all__ = ["Cutover", "Outputs", "Pointer"]
+
 
 class CutoverRefusedError(RefusedError):
     """The pointer may not make this move."""

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from environments.cutover.cut_over import steps_of
+from environments.cutover.move import Move
 from environments.cutover.pointer import CopiedFrom, Lineage, Pointer
 from environments.cutover.review import first_review, move_review, renamed_review, same_branch_review
+from environments.cutover.steps import explain
 from environments.database.rows import RowCount, TableRows
 from environments.ids import BranchId, BranchKey
 from environments.plan.topology import Accepted
 from environments.props import UNKNOWN
 from environments.review.model import MoveReview, RowsBehind
 from environments.review.model import TableRows as Behind
+from environments.review.terminal import render
 from tests.cutover.pointers import CLAIM, GUARD, NO_LINEAGE, SUMMARY, branch, pointer
 
+ROOT = Path(__file__).resolve().parents[2]
 OLD, NEW = pointer("prod-v1"), pointer("prod-v2")
 NONE = RowCount(())
 TWO = RowCount((TableRows("order_items", 1, migrated=False), TableRows("orders", 1, migrated=True)))
@@ -118,3 +124,13 @@ def test_a_pointer_that_stays_keeps_every_row() -> None:
     assert "keeps every row" in line(same, "data")
     assert "keeps every row" in line(renamed, "data")
     assert renamed.undo == "pulumi config set serve dev/dev, then pulumi up"
+
+
+@pytest.mark.parametrize("strategy", ["Clone & Promote", "Pointer Swap"])
+def test_the_documentation_shows_the_review_as_it_is(strategy: str) -> None:
+    swap = strategy == "Pointer Swap"
+    to = branch("dev/dev", claim=CLAIM) if swap else branch("prod-v2", id=UNKNOWN)
+    new = replace(pointer(to), summary=replace(SUMMARY, strategy=strategy))
+    steps = explain(steps_of(Move(new, OLD.branch.made(), newly=True), OLD))
+    shown = render(move_review(OLD, new, NONE, steps, again=False, copied=False))
+    assert f"```\n{shown}\n```" in (ROOT / "docs" / "strategies.md").read_text()

@@ -12,7 +12,6 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 
 from environments import log
-from environments.cutover.left_behind import LeftBehindError
 from environments.errors import RefusedError
 from environments.ids import BranchKey
 from environments.plugin import server
@@ -20,6 +19,7 @@ from environments.props import Secret, hidden
 from environments.resources.typed import Checked, Typed
 from environments.review import model
 from environments.review.file import read_review
+from environments.review.left_behind import LeftBehindError
 from environments.review.model import Entry, Refusal, RowsBehind
 from environments.review.telling import VARIABLE
 

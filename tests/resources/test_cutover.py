@@ -15,7 +15,6 @@ from environments.clients.http import ApiUnreachableError
 from environments.clients.vercel import Answer, Deployment
 from environments.cutover import pointer as model
 from environments.cutover.first_cutover import DomainHolder
-from environments.cutover.left_behind import LeftBehindError
 from environments.cutover.pointer import Outputs, Pointer, Service, StagedDeployment, Unfinished
 from environments.cutover.served import ServedBranch
 from environments.database.marker import Claim
@@ -40,6 +39,7 @@ from environments.props import UNKNOWN, UNKNOWN_VALUE, is_secret
 from environments.resources import cutover
 from environments.resources.cutover import Cutover
 from environments.resources.typed import State
+from environments.review.left_behind import LeftBehindError
 from tests.cutover.pointers import CLAIM, GUARD, branch, pointer, served_branch
 
 OLD, NEW = pointer("prod-v1"), pointer("prod-v2")
