@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,7 +37,7 @@ class Shop(World):
         return {branch["name"]: branch["id"] for branch in found}, computes, self.hand.variables()
 
     def adopt(self, stack: str) -> str:
-        return self.run("python", "-m", "adoption", "-s", stack)
+        return self.environments("adopt", "-s", stack)
 
     def refused(self, *command: str) -> str:
         """Run a command that must fail, and return what it said in one line."""
@@ -89,15 +90,17 @@ def test_without_the_command_nothing_is_made_twice_and_the_preview_names_it(shop
     before = shop.there()
     for command in (("preview",), ("up", "--yes", "--skip-preview")):
         said = shop.refused("pulumi", *command, "-s", "prod", "--non-interactive", "--color=never")
-        assert "branch main is to be adopted, and this stack's state doesn't hold it yet" in said
-        assert "python -m adoption -s prod" in said
+        assert "the stack file adopts branch main, but this stack's state doesn't hold it yet" in said
+        assert "environments adopt -s prod" in said
         assert "Traceback" not in said
     assert shop.there() == before
 
 
 def test_a_branch_that_is_not_there_can_not_be_adopted(shop: Shop) -> None:
     shop.edit("prod", branches={"main": MAIN, "nowhere": {"adopt": True}})
-    assert "the project has none called nowhere" in shop.refused("python", "-m", "adoption", "-s", "prod")
+    assert "the project has none called nowhere" in shop.refused(
+        sys.executable, "-m", "environments", "adopt", "-s", "prod"
+    )
     shop.edit("prod", branches={"main": MAIN})
 
 
@@ -113,9 +116,9 @@ def test_variables_that_are_not_the_environments_alone_are_refused_together(shop
         hand.forget(id_)
     managed = hand.variable("DATABASE_URL", hand.url("main"), "production", **INTEGRATION)
     wide = hand.variable("DATABASE_URL_UNPOOLED", hand.url("main"), "production", "preview")
-    said = shop.refused("python", "-m", "adoption", "-s", "prod")
-    assert f"DATABASE_URL ({managed}) belongs to an integration, which alone may change it" in said
-    assert f"DATABASE_URL_UNPOOLED is there as {wide} for production, preview, and this stack writes it for" in said
+    said = shop.refused(sys.executable, "-m", "environments", "adopt", "-s", "prod")
+    assert f"DATABASE_URL ({managed}) belongs to an integration, and only the integration can change it" in said
+    assert f"DATABASE_URL_UNPOOLED exists as {wide} for production, preview, but this stack writes it for" in said
     assert "postgresql://" not in said
     assert len(shop.state("prod")["deployment"]["resources"]) == before, "nothing was taken over"
     for id_ in (managed, wide):
@@ -203,11 +206,11 @@ def test_dev_is_adopted_in_the_same_way_and_stays_protected_if_its_line_says_so(
     hand.forget(url)
     said = shop.adopt("dev")
     assert said.count("taken over as") == 2
-    assert "write protected: true at environments:branches.dev to keep it" in said
+    assert "To keep it, write protected: true at environments:branches.dev" in said
 
     hand.variable("DATABASE_URL", hand.url("dev"), "preview", "development")
     said = shop.refused("pulumi", "preview", "-s", "dev", "--non-interactive", "--color=never")
-    assert "DATABASE_URL is in the Vercel project already, for preview, development" in said
+    assert "the Vercel project has DATABASE_URL already, for preview, development" in said
     branches, computes, variables = shop.there()
     assert shop.adopt("dev").count("taken over as") == 1, "what came in the meantime"
 

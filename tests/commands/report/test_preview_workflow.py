@@ -59,5 +59,5 @@ def test_a_preview_environment_that_failed_says_what_to_do_next(tmp_path: Path) 
     for job in ("up", "down"):
         run_script(job, "what to do now", tmp_path, NOTES, NUMBER="7")
     told = (tmp_path / "summary").read_text()
-    assert told.count("python -m recovery -s pr-7") == 2
+    assert told.count("environments recover -s pr-7") == 2
     assert "STACK" not in told

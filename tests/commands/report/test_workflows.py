@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted((ROOT / ".github").rglob("*.yml"))
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ALLOWED = {"contents": "read", "pull-requests": "write", "issues": "write"}
@@ -148,7 +148,7 @@ def test_production_is_brought_up_after_dev_one_run_at_a_time_and_never_cancelle
 def test_a_promotion_that_fails_says_what_to_do_next(stack: str) -> None:
     last = parsed(ROOT / ".github/workflows/promote.yml")["jobs"][stack]["steps"][-1]
     assert "failure()" in last["if"]
-    assert f"python -m recovery -s {stack}" in last["run"]
+    assert f"environments recover -s {stack}" in last["run"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
