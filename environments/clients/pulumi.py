@@ -96,7 +96,7 @@ class Checkpoint:
             pending = [each for each in deployment.get("pending_operations") or [] if each["type"] == "creating"]
             written_at = datetime.fromisoformat(deployment["manifest"]["time"])
             return cls(written_at, tuple(Resource.of(each["resource"]) for each in pending), text)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StateError(f"pulumi stack export printed no state that can be read: {error!r}") from None
 
     def settled(self, found: Mapping[Urn, str]) -> str:
