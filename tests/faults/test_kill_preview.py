@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from environments.settings.pull_request import stack_file
