@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from typing import Any
 
 import pytest
@@ -151,7 +150,7 @@ def test_a_restore_point_can_be_adopted_and_served_when_neons_history_is_over(wo
     assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED
     adopted = world.setting("prod", "branches") | {"kept": {"adopt": True, "name": point["name"]}}
     world.edit("prod", branches=adopted, serve="kept")
-    world.run(sys.executable, "-m", "adoption", "-s", "prod")
+    world.environments("adopt", "-s", "prod")
     assert "kept is restored as it was before 0005_paid" in refused(world)
     take_out(world, world.folder / "app" / "drizzle" / "0005_paid.sql")
     assert left(refused(world)) == ("restored", ROWS_SINCE)
