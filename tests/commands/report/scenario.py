@@ -5,19 +5,22 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from environments.review.telling import VARIABLE
 from tests.e2e.conftest import AS_PRODUCTION, DEVS, FROM_DEV, World
 from tests.e2e.migrating import STANDARD, add_migration, take_out
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What `pulumi preview --json` printed in one case, and its exit code."""
+    """What `pulumi preview --json` printed in one case, its exit code, and the file of the review that it wrote."""
 
     case: str
     stack: str
     exit_code: int
     text: str
+    file: Path
 
 
 def previews(world: World) -> Iterator[Recorded]:
@@ -114,13 +117,14 @@ def _migration(world: World) -> Iterator[Recorded]:
 
 def record(world: World, case: str, *, stack: str = "prod", env: dict[str, str] | None = None) -> Recorded:
     """Run one preview, whether or not it is refused."""
+    file = world.folder.parent / f"{case}.jsonl"
     done = subprocess.run(
         ["pulumi", "preview", "--json", "-s", stack, "--non-interactive", "--color=never"],
         cwd=world.folder,
-        env=world.environment | (env or {}),
+        env=world.environment | {VARIABLE: str(file)} | (env or {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
-    return Recorded(case, stack, done.returncode, done.stdout)
+    return Recorded(case, stack, done.returncode, done.stdout, file)
