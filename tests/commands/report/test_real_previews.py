@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import httpx
 import pytest
 
 from environments.commands.report.comment import comment
 from environments.commands.report.preview import read_preview
+from environments.review.file import read_review
+from environments.review.telling import VARIABLE
 from tests.commands.report.scenario import Recorded, previews, record
 from tests.e2e.conftest import World
 
@@ -80,7 +83,7 @@ SAID = {
         'DROP COLUMN "status";\n```',
         "takes away the column status of orders (allowed in the stack",
     ],
-    "crashed": ["`prod`: the preview failed", "the program failed with ValueError"],
+    "crashed": ["`prod`: the preview failed", "the program failed: ValueError (its text may hold values"],
 }
 
 
@@ -120,7 +123,7 @@ def test_a_drift_is_an_error_of_the_nightly_preview_and_is_told_by_its_comment(
     program.write_text(program.read_text().replace("\nraise ValueError", "\n# raise ValueError"))
     handler = bare.folder / "app" / "api" / "index.js"
     handler.write_text(handler.read_text().replace("\n// another look\n", ""))
-    assert drift(bare).returncode == 0
+    assert drift(bare, bare.folder.parent / "quiet.jsonl").returncode == 0
     resources = bare.state("prod")["deployment"]["resources"]
     endpoint = next(
         each for each in resources if each["type"].endswith(":Endpoint") and each["urn"].endswith("prod-v2")
@@ -128,20 +131,21 @@ def test_a_drift_is_an_error_of_the_nightly_preview_and_is_told_by_its_comment(
     url = f"{bare.cloud.neon_api_host}/projects/{endpoint['inputs']['projectId']}/endpoints/{endpoint['id']}"
     headers = {"Authorization": f"Bearer {bare.cloud.neon_api_key}"}
     httpx.patch(url, headers=headers, json={"endpoint": {"autoscaling_limit_max_cu": 8}}).raise_for_status()
-    done = drift(bare)
+    file = bare.folder.parent / "drift.jsonl"
+    done = drift(bare, file)
     assert done.returncode != 0
-    text = comment(read_preview(done.stdout))
+    text = comment(read_preview(done.stdout), read_review(file))
     assert "`prod`: 1 resource changes, `prod-v2` goes on serving" in text
     assert "| `prod-v2` | 1 to 8 CU, never suspends | 1 to 4 CU, never suspends |" in text
     assert record(bare, "after").exit_code == 0
 
 
-def drift(world: World) -> subprocess.CompletedProcess[str]:
+def drift(world: World, review: Path) -> subprocess.CompletedProcess[str]:
     """Run what drift.yml runs."""
     return subprocess.run(
         ["pulumi", "preview", "-s", "prod", "--refresh", "--expect-no-changes", "--json", "--non-interactive"],
         cwd=world.folder,
-        env=world.environment,
+        env=world.environment | {VARIABLE: str(review)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -150,4 +154,4 @@ def drift(world: World) -> subprocess.CompletedProcess[str]:
 
 
 def shown(each: Recorded) -> str:
-    return comment(read_preview(each.text, each.stack))
+    return comment(read_preview(each.text, each.stack), read_review(each.file))
