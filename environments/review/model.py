@@ -37,10 +37,11 @@ class RowsBehind:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line of a review: a label of one word, and its text."""
+    """One line of a review: a label of one word, and its text, or what it lists: sentences in their order."""
 
     label: str
-    text: str
+    text: str = ""
+    items: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

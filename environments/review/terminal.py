@@ -28,7 +28,8 @@ def render(entry: Entry) -> str:
 def _move(review: MoveReview) -> str:
     lines = [review.title]
     for line in review.lines:
-        wrapped = textwrap.wrap(line.text, WIDTH - _LABEL - 2, break_on_hyphens=False)
+        text = " ".join([line.text, *(f"{number}. {item}" for number, item in enumerate(line.items, 1))]).strip()
+        wrapped = textwrap.wrap(text, WIDTH - _LABEL - 2, break_on_hyphens=False)
         lines += [f"  {line.label if index == 0 else '':<{_LABEL}}{part}" for index, part in enumerate(wrapped)]
     return "\n".join(lines)
 

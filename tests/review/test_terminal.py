@@ -27,6 +27,12 @@ def test_a_move_is_a_block_with_its_labels_in_a_column() -> None:
     assert max(map(len, render(review).splitlines())) <= WIDTH
 
 
+def test_what_a_line_lists_is_numbered() -> None:
+    lines = (Line(label="steps", items=("One thing happens.", "Then another.")), Line(label="undo", text="no"))
+    review = MoveReview(kind="move", title="t", lines=lines, now=BranchKey("b"))
+    assert render(review) == "t\n  steps     1. One thing happens. 2. Then another.\n  undo      no"
+
+
 def test_words_with_hyphens_stay_whole() -> None:
     text = "x" * (WIDTH - 20) + " order-items-of-2025"
     review = MoveReview(kind="move", title="t", lines=(Line(label="behind", text=text),), now=BranchKey("b"))

@@ -13,7 +13,7 @@ from environments.commands.report.lineage import lineage
 from environments.commands.report.markdown import block, code, escaped, folded, name, prose, quote, table
 from environments.commands.report.preview import Preview, Size, Step
 from environments.review.file import Review
-from environments.review.model import MigrationReview, PendingMigration
+from environments.review.model import Line, MigrationReview, PendingMigration
 
 LONGEST = 65_536
 """Characters that GitHub takes in one comment; here counted as bytes, which are never fewer."""
@@ -114,8 +114,13 @@ def _move(preview: Preview, said: Content) -> str:
     if said.move is None:
         return ""
     lines = [line for line in said.move.lines if line.label != "undo" or not _undo(preview, said)]
-    rows = [(_LABELS.get(line.label, escaped(line.label)), prose(line.text)) for line in lines]
+    rows = [(_LABELS.get(line.label, escaped(line.label)), _text(line)) for line in lines]
     return table(["", "what it means"], rows[:_MOST_ROWS])
+
+
+def _text(line: Line) -> str:
+    numbered = (f"{number}. {prose(item)}" for number, item in enumerate(line.items[:_MOST_ROWS], 1))
+    return "\n".join([*([prose(line.text)] if line.text else []), *numbered])
 
 
 def _left_behind(said: Content) -> str:

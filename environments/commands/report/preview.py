@@ -135,7 +135,7 @@ def _step(step: dict[str, Any]) -> Step:
         type=kind,
         name=name,
         custom="provider" in step,
-        changed=tuple(each for each in _list(step.get("diffReasons")) if _PROPERTY.fullmatch(_text(each))),
+        changed=tuple(sorted(each for each in _list(step.get("diffReasons")) if _PROPERTY.fullmatch(_text(each)))),
         before=_size(step.get("oldState")) if sizes else None,
         after=_size(step.get("newState")) if sizes else None,
     )

@@ -75,7 +75,7 @@ def _record() -> None:
 
 def _lean(preview: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a preview that a comment is made from."""
-    said = [each for each in preview["diagnostics"] if each["severity"] in ("error", "warning")]
+    said = [each for each in preview.get("diagnostics", []) if each["severity"] in ("error", "warning")]
     return {
         "config": {key: value for key, value in preview["config"].items() if key.partition(":")[2] in _SETTINGS},
         "diagnostics": [_kept(each, "severity", "message") for each in said],
