@@ -6,6 +6,8 @@ replaces and deletes nothing.
 
 from __future__ import annotations
 
+from typing import cast
+
 import pulumi
 import pulumi_neon as neon
 import pulumiverse_vercel as vercel
@@ -13,7 +15,7 @@ import pulumiverse_vercel as vercel
 from components import branch as neon_side
 from components import variables as vercel_side
 from components.served import Served, make_guest, needs
-from environments.ids import Fingerprint, VariableId, VercelProject
+from environments.ids import BranchId, Fingerprint, NeonProject, VariableId, VercelProject
 from environments.plan.topology import (
     BranchPlan,
     DefaultBranch,
@@ -25,10 +27,9 @@ from environments.plan.topology import (
     Topology,
 )
 from environments.program import existing as already_there
-from environments.program.own import VariableDrift, later, later_id
-from environments.resources import variable_drift
+from environments.program.own import Deployment, VariableDrift, later, later_id
+from environments.resources import deployment, variable_drift
 from environments.resources.cutover import Cutover
-from environments.resources.deployment import Deployment
 from environments.resources.migration import Migration
 from environments.resources.ready import Ready
 from environments.resources.temporary_branch import TemporaryBranch
@@ -195,16 +196,18 @@ class Environment(pulumi.ComponentResource):
             return None
         return Deployment(
             "served",
-            project=self.vercel_project,
-            neon=self._served.project,
-            path=app.path,
-            digest=app.digest,
-            branch=self._served.branch,
-            pooled_url=login.pooled_url,
-            direct_url=login.direct_url,
-            fingerprint=login.fingerprint,
-            waiting=self.migration.pending if self._waits() else [],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[ready]),
+            deployment.Inputs(
+                project=later_id(self.vercel_project, VercelProject),
+                neon_project=later_id(self._served.project, NeonProject),
+                path=app.path,
+                digest=app.digest,
+                branch=later_id(self._served.branch, BranchId),
+                pooled_url=later(login.pooled_url),
+                direct_url=later(login.direct_url),
+                fingerprint=later_id(login.fingerprint, Fingerprint),
+                waiting=cast("tuple[str, ...]", later(self.migration.pending)) if self._waits() else (),
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[ready]),
         )
 
     def _waits(self) -> bool:
