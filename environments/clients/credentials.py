@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from environments.errors import RefusedError
+
 _TOKENS = {
     "NEON_API_KEY": "Neon's console, Account settings, API keys",
     "VERCEL_API_TOKEN": "Vercel's account settings, Tokens",
 }
 
 
-class CredentialsError(Exception):
+class CredentialsError(RefusedError):
     """A token is missing."""
 
 

@@ -115,7 +115,7 @@ def test_a_branch_that_returns_gets_the_deployment_that_served_it_last(
     ("note", "gets"), [("dpl_1", "dpl_1"), ("dpl_2", "dpl_2"), (None, "dpl_4"), ("dpl_9", "dpl_4")]
 )
 def test_of_several_deployments_the_branch_knows_which_one_served_it(
-    hosting: Hosting, runs: Inputs, monkeypatch: pytest.MonkeyPatch, note: str | None, gets: str
+    runs: Inputs, monkeypatch: pytest.MonkeyPatch, note: str | None, gets: str
 ) -> None:
     def edited(state: State[Inputs, Outputs], text: str, branch: BranchId) -> State[Inputs, Outputs]:
         (Path(runs.path) / "index.js").write_text(text)
