@@ -65,14 +65,14 @@ clean: ## reset, and remove everything that was installed or built
 	rm -rf .venv .tools .local app/node_modules .pytest_cache .ruff_cache .mypy_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(PYTHON_STAMP): requirements.txt requirements-dev.txt $(wildcard sdks/neon/pyproject.toml sdks/neon/setup.py)
+$(PYTHON_STAMP): requirements.txt requirements-dev.txt pyproject.toml localcloud/pyproject.toml
 	$(call say,Python packages into .venv)
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed, $(PYTHON3) is $$($(PYTHON3) --version 2>&1): name another with make PYTHON3=/path/to/python3"; exit 1; }
 	@[ -x $(PYTHON) ] && $(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON3) -m venv --clear .venv || { \
 		echo "$(PYTHON3) can't make virtual environments: install its venv module (Debian: apt-get install python3-venv)"; exit 1; }
 	@$(PYTHON) -m pip install --disable-pip-version-check -r requirements.txt -r requirements-dev.txt | $(packages)
-	@$(PYTHON) -m pip install --disable-pip-version-check --no-deps -e sdks/neon | $(packages)
+	@$(PYTHON) -m pip install --disable-pip-version-check --no-deps -e . -e ./localcloud | $(packages)
 	@touch $@
 
 $(APP_STAMP): app/package.json app/package-lock.json
