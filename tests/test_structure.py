@@ -11,19 +11,39 @@ from localcloud.__main__ import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 300
 
-PACKAGES = (
-    *("components", "resources", "migrations", "recovery", "adoption", "report"),
-    *("localcloud", "demo", "bench", "tests"),
-)
-FORBIDDEN = {
-    "components": {"recovery", "adoption", "report", "localcloud", "tests", "demo", "bench"},
-    "resources": {"components", "recovery", "adoption", "report", "localcloud", "tests", "demo", "bench"},
-    "migrations": {"components", "recovery", "adoption", "report", "localcloud", "tests", "demo", "bench"},
-    "adoption": {"report", "localcloud", "tests", "demo", "bench"},
-    "report": {"localcloud", "tests", "demo", "bench"},
-    "localcloud": {"components", "resources", "migrations", "recovery", "adoption", "report", "tests", "demo", "bench"},
+GROUND = ("environments.errors", "environments.ids", "environments.log", "environments.props", "environments.version")
+"""Modules that every room of the library may use."""
+
+ROOMS: dict[str, tuple[str, ...]] = {
+    "environments.settings": (),
+    "environments.plan": ("settings",),
+    "environments.clients": (),
+    "environments.review": (),
+    "environments.database": ("clients", "review"),
+    "environments.migrations": ("database", "clients", "review"),
+    "environments.branches": ("database", "clients"),
+    "environments.cutover": ("migrations", "branches", "database", "clients", "review"),
+    "environments.resources": ("cutover", "migrations", "branches", "database", "clients", "review"),
+    "environments.plugin": ("resources", "review"),
+    "environments.program": ("resources", "plan", "settings", "branches", "clients", "review"),
+    "environments.commands": ("plan", "settings", "branches", "clients", "review"),
 }
-PURE = ("settings", "strategies", "topology", "plan")
+"""What each room of the library may import besides itself and the ground: nothing else, so that no circle can come."""
+
+TOPS: dict[str, set[str]] = {
+    "environments": set(),
+    "components": {"environments"},
+    "__main__": {"components", "environments"},
+    "localcloud": set(),
+    "demo": {"localcloud"},
+    "bench": {"localcloud", "environments", "tests"},
+    "tests": {"components", "environments", "localcloud", "demo", "bench"},
+}
+"""Which of our packages each may import besides itself: the program and the local cloud meet over HTTP and SQL only."""
+
+KNOWS_PULUMI = ("__main__", "components", "environments.program")
+SPEAKS_THE_PROTOCOL = ("environments.plugin", "localcloud.plugins", "localcloud.engine")
+"""These import the engine's protocol, `pulumi.runtime.proto`, and nothing else of Pulumi's package."""
 
 
 def modules(package: str) -> list[Path]:
@@ -32,7 +52,7 @@ def modules(package: str) -> list[Path]:
 
 
 def all_modules() -> list[Path]:
-    return [ROOT / "__main__.py", *(path for package in PACKAGES for path in modules(package))]
+    return [ROOT / "__main__.py", *(path for package in TOPS if package != "__main__" for path in modules(package))]
 
 
 def imported(path: Path) -> set[str]:
@@ -46,40 +66,78 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def tops(path: Path) -> set[str]:
-    return {module.partition(".")[0] for module in imported(path)}
-
-
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("package", FORBIDDEN)
-def test_the_program_and_the_local_cloud_never_import_each_other(package: str) -> None:
-    found = modules(package)
+def dotted(path: Path) -> str:
+    """The name under which a module is imported."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(module: str) -> str:
+    """The room of the library that a module is in; the ground, or nothing, where it is in none."""
+    if any(module == ground or module.startswith(f"{ground}.") for ground in GROUND):
+        return "ground"
+    return next((room for room in ROOMS if module == room or module.startswith(f"{room}.")), "")
+
+
+def test_every_module_of_the_library_is_in_a_room() -> None:
+    outside = {"environments", "environments.__main__"}
+    assert {dotted(path) for path in modules("environments") if not room_of(dotted(path))} <= outside
+
+
+def test_imports_of_the_library_go_one_way() -> None:
+    wrong = []
+    for path in modules("environments"):
+        room = room_of(dotted(path))
+        allowed = {"ground", room, *(f"environments.{other}" for other in ROOMS.get(room, ()))}
+        for module in imported(path):
+            if module.startswith("environments.") and room_of(module) not in allowed and room:
+                wrong.append(f"{name(path)} imports {module}")
+    assert wrong == []
+
+
+def test_the_table_of_rooms_has_no_circle_and_no_room_that_is_not_there() -> None:
+    settled: set[str] = set()
+    left = {room.removeprefix("environments."): set(others) for room, others in ROOMS.items()}
+    assert all((ROOT / "environments" / room).is_dir() for room in left)
+    while free := [room for room, others in left.items() if others <= settled]:
+        settled |= set(free)
+        left = {room: others for room, others in left.items() if room not in settled}
+    assert left == {}
+
+
+@pytest.mark.parametrize("package", TOPS)
+def test_packages_import_no_other_than_the_table_says(package: str) -> None:
+    found = [ROOT / "__main__.py"] if package == "__main__" else modules(package)
     assert found, f"{package}/ holds no module"
-    wrong = {name(path): sorted(tops(path) & FORBIDDEN[package]) for path in found if tops(path) & FORBIDDEN[package]}
-    assert wrong == {}
+    allowed = {package, *TOPS[package]}
+    wrong = {
+        name(path): sorted({module.partition(".")[0] for module in imported(path)} & set(TOPS) - allowed)
+        for path in found
+    }
+    assert {path: others for path, others in wrong.items() if others} == {}
 
 
-@pytest.mark.parametrize("part", PURE)
-def test_settings_strategies_topology_and_plan_know_nothing_of_pulumi(part: str) -> None:
-    found = [path for path in modules("components") if part in path.relative_to(ROOT / "components").parts[0]]
-    assert found, f"components/ holds no {part}"
-    assert [name(path) for path in found if any(top.startswith("pulumi") for top in tops(path))] == []
-
-
-def test_migrations_know_nothing_of_pulumi() -> None:
-    found = modules("migrations")
-    assert found, "migrations/ holds no module"
-    assert [name(path) for path in found if any(top.startswith("pulumi") for top in tops(path))] == []
+def test_only_the_program_knows_pulumi() -> None:
+    wrong = []
+    for path in [*modules("environments"), *modules("localcloud")]:
+        own = dotted(path)
+        for module in imported(path):
+            of_pulumi = module.partition(".")[0] in ("pulumi", "pulumi_neon", "pulumiverse_vercel")
+            protocol = module.startswith("pulumi.runtime.proto") and own.startswith(SPEAKS_THE_PROTOCOL)
+            if of_pulumi and not protocol and not own.startswith((*KNOWS_PULUMI, "localcloud.engine.language_host")):
+                wrong.append(f"{own} imports {module}")
+    assert wrong == []
 
 
 def test_the_configuration_is_read_in_one_place() -> None:
-    program = [ROOT / "__main__.py", *(path for part in ("components", "resources") for path in modules(part))]
+    program = [ROOT / "__main__.py", *(path for part in ("components", "environments") for path in modules(part))]
     readers = {name(path) for path in program if {"pulumi.Config", "pulumi.runtime.config"} & attributes(path)}
     assert len(readers) == 1
-    assert readers <= {"__main__.py", "environments/program/stack_file.py"}
+    assert readers == {"environments/program/stack_file.py"}
 
 
 def attributes(path: Path) -> set[str]:

@@ -57,11 +57,11 @@ class Typed(Generic[I, O]):
         if bases:
             cls.inputs_type, cls.outputs_type = typing.get_args(bases[0])
 
-    def check(self, old: I | None, new: I) -> Checked[I]:  # noqa: ARG002
+    def check(self, old: I | None, new: I) -> Checked[I]:
         """Return the inputs to use, given those of the last update, or why the edit is refused. Changes nothing."""
         return Checked(new)
 
-    def stale(self, old: State[I, O], new: I) -> bool:  # noqa: ARG002
+    def stale(self, old: State[I, O], new: I) -> bool:
         """Tell whether an update is needed although no watched input changed."""
         return False
 
@@ -83,8 +83,8 @@ class Typed(Generic[I, O]):
     def upgrade(
         self,
         version: int,
-        inputs: dict[str, Any],  # noqa: ARG002
-        outputs: dict[str, Any],  # noqa: ARG002
+        inputs: dict[str, Any],
+        outputs: dict[str, Any],
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values that an earlier `version` wrote as this one writes them. `outputs` are {} in a check."""
         raise StateError(f"its state is of version {version}, which this version of environments doesn't read")

@@ -50,13 +50,13 @@ class VariableDrift(Typed[Inputs, Outputs]):
         """Write all of them, so that the moment that is noted is one of ours."""
         return "variables", _written(new)
 
-    def stale(self, old: State[Inputs, Outputs], new: Inputs) -> bool:  # noqa: ARG002
+    def stale(self, old: State[Inputs, Outputs], new: Inputs) -> bool:
         """Tell the reviewer which variables somebody else has written: they are written again."""
         for key, moment in sorted(old.outputs.broken.items()):
             _warn(key, moment)
         return bool(old.outputs.broken)
 
-    def update(self, old: State[Inputs, Outputs], new: Inputs) -> Outputs:  # noqa: ARG002
+    def update(self, old: State[Inputs, Outputs], new: Inputs) -> Outputs:
         """Write all of them again."""
         return _written(new)
 
