@@ -69,11 +69,10 @@ class Environment(pulumi.ComponentResource):
 
     @property
     def exports(self) -> dict[str, pulumi.Input[Any]]:
-        """What this stack exports. Other stacks read `projects`, `branches` and `leaving`; the rest is for people."""
+        """What this stack exports. Other stacks read `projects` and `branches`; the rest is for people."""
         return {
             "projects": {"neon": self._projects.neon_project, "vercel": self._projects.vercel_project},
             "branches": {key: branch.branch.id for key, branch in self.branches.items()},
-            "leaving": self._topology.leaving or None,
             "expires": self._expiries() or None,
             "served": self.cutover.served,
             "way_back": self.migration.way_back,

@@ -21,5 +21,5 @@ def require_credentials(environment: Mapping[str, str]) -> None:
     missing = [name for name in _TOKENS if not environment.get(name, "").strip()]
     if missing:
         lines = "\n".join(f"  - {name}: export it; make one at {_TOKENS[name]}" for name in missing)
-        local = 'For the local cloud: eval "$(localcloud env)"'
+        local = 'For the local cloud: eval "$(python -m localcloud env)"'
         raise CredentialsError(f"{' and '.join(missing)} not set; nothing was changed.\n{lines}\n{local}")

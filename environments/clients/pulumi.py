@@ -181,4 +181,4 @@ def _ended(command: list[str], env: dict[str, str], *, shown: bool = False) -> s
             command, stdout=out, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, **env}
         )
     except FileNotFoundError:
-        raise EngineError('pulumi is not on PATH; for the local cloud: eval "$(localcloud env)"') from None
+        raise EngineError('pulumi is not on PATH; for the local cloud: eval "$(python -m localcloud env)"') from None

@@ -13,11 +13,10 @@ import pulumi
 from environments.branches.adopting import adopting
 from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.vercel import Vercel, overlapping
-from environments.errors import RefusedError
 from environments.ids import VercelProject
 
 
-class ExistsError(RefusedError):
+class AlreadyThereError(Exception):
     """Something is to be made that is there already."""
 
 
@@ -26,7 +25,7 @@ def adopted_branch(stack: str) -> pulumi.ResourceHookBinding:
 
     def refuse(args: pulumi.ResourceHookArgs) -> None:
         name = (args.new_inputs or {}).get("name")
-        raise ExistsError(
+        raise AlreadyThereError(
             f"branch {name} is to be adopted, and this stack's state doesn't hold it yet. Nothing was changed. Run "
             f"python -m adoption -s {stack}, then come back"
         )
@@ -54,7 +53,7 @@ def variable(stack: str) -> pulumi.ResourceHookBinding:
             pulumi.log.warn(f"whether {inputs['key']} is in the Vercel project already can't be told: {error}")
             return
         if found:
-            raise ExistsError(
+            raise AlreadyThereError(
                 f"{inputs['key']} is in the Vercel project already, for {', '.join(found[0].targets)}. Run "
                 f"python -m adoption -s {stack}, which takes it over or says what is in the way, then come back"
             )

@@ -10,7 +10,6 @@ import pulumi
 from environments.clients.app_files import app_digest
 from environments.clients.credentials import require_credentials
 from environments.errors import EnvironmentsError
-from environments.plan.dropped import dropped
 from environments.plan.plan import Digests, folders, foreign_stacks, plan
 from environments.plan.topology import Topology
 from environments.program.other_stacks import read_exports
@@ -18,7 +17,7 @@ from environments.program.stack_file import read_stack
 
 
 def read_topology() -> Topology:
-    """Return what must exist for the stack that runs, and warn of branches that the stack file no longer names.
+    """Return what must exist for the stack that runs.
 
     Folders in the stack file are below the working directory, which is the program's. Raises pulumi.RunError, which
     Pulumi shows as its text alone, for wrong settings, a missing token, or another stack that can't be read.
@@ -33,7 +32,4 @@ def _topology(stack: str) -> Topology:
     require_credentials(os.environ)
     settings = read_stack(stack)
     digests = Digests(**{name: app_digest(Path(folder)) for name, folder in folders(settings).items()})
-    exports = read_exports([stack, *foreign_stacks(settings, stack)])
-    for sentence in dropped(settings.branches, exports.pop(stack)):
-        pulumi.log.warn(sentence)
-    return plan(settings, stack, exports, digests)
+    return plan(settings, stack, read_exports(foreign_stacks(settings, stack)), digests)

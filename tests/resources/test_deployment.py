@@ -111,6 +111,7 @@ def test_a_branch_that_returns_gets_the_deployment_that_served_it_last(
     assert len(hosting.orders) == 2
 
 
+@pytest.mark.usefixtures("hosting")
 @pytest.mark.parametrize(
     ("note", "gets"), [("dpl_1", "dpl_1"), ("dpl_2", "dpl_2"), (None, "dpl_4"), ("dpl_9", "dpl_4")]
 )
