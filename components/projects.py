@@ -13,7 +13,7 @@ from environments.plan.topology import ExistingProjects, NewProjects
 
 @dataclass(frozen=True, kw_only=True)
 class Projects:
-    """The ids of both projects; and of the branch that Neon made with its project, where this stack makes the project."""
+    """The ids of both projects, and of the branch that Neon made with its own, where this stack makes the projects."""
 
     neon_project: pulumi.Input[str]
     vercel_project: pulumi.Input[str]

@@ -43,8 +43,8 @@ class StandardMigration(_Kind):
     A migration is refused for squawk's findings of the level `lint` and above, but for the rules in `lint_excluded`.
     `allow_data_loss` names the migrations that may lose data. A statement waits up to `lock_timeout` for a lock and
     runs up to `statement_timeout`, all of them together up to `run_timeout`. With `rehearse` they run on a copy first;
-    with `stop_after_rehearsal` they run only there. The restore point is kept for `restore_point_days`. `table` is where
-    drizzle notes what it applied, if that isn't its default.
+    with `stop_after_rehearsal` they run only there. The restore point is kept for `restore_point_days`. `table` is
+    where drizzle notes what it applied, if that isn't its default.
     """
 
     kind: Literal["standard-migration"]
