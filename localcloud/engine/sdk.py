@@ -1,6 +1,6 @@
 """`python -m localcloud.engine.sdk`: writes sdks/neon as `pulumi package add` would, from the stand-in's own schema.
 
-One line differs: the SDK is a part of the library's wheel, so that it can't ask a distribution of its own for its version.
+One line differs: the SDK is a part of the library's wheel, and can't ask a distribution of its own for its version.
 """
 
 import json
