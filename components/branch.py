@@ -1,4 +1,4 @@
-"""Neon's side of an environment: its project, and each owned branch with its compute and its credentials."""
+"""One owned branch: where it comes from, its rows, its compute and its app's login."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_neon as neon
 
-from environments.plan.topology import BranchPlan, Compute, NewProjects, NoBranch
+from environments.plan.topology import BranchPlan, Compute, NoBranch
 from environments.resources.app_login import AppLogin
 from environments.resources.branch_source import BranchSource
 from environments.resources.temporary_branch import TemporaryBranch
@@ -177,17 +177,6 @@ def _temporary(parent: Branch, name: str, args: BranchArgs) -> TemporaryBranch:
         database=args.database,
         owner=args.owner,
         opts=pulumi.ResourceOptions.merge(_held(parent, plan), pulumi.ResourceOptions(depends_on=[parent.origin])),
-    )
-
-
-def make_project(plan: NewProjects, parent: pulumi.Resource) -> neon.Project:
-    """Make the Neon project; its default branch stays as Neon makes it, since naming it could replace the project."""
-    return neon.Project(
-        plan.name,
-        name=plan.name,
-        region_id=plan.region,
-        pg_version=plan.postgres,
-        opts=pulumi.ResourceOptions(parent=parent, protect=True, retain_on_delete=True),
     )
 
 

@@ -6,29 +6,29 @@ replaces and deletes nothing.
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pulumi
-import pulumi_neon as neon
 import pulumiverse_vercel as vercel
 
-from components import branch as neon_side
-from components import variables as vercel_side
+from components.branch import Branch, BranchArgs
+from components.projects import make_projects
 from components.served import Served, make_guest, needs
-from environments.ids import Fingerprint, VariableId, VercelProject
+from components.variables import make_variable
+from environments.ids import BranchId, Fingerprint, NeonProject, VariableId, VercelProject
 from environments.plan.topology import (
     BranchPlan,
     DefaultBranch,
-    ExistingProjects,
     ForeignBranch,
     MigrationPlan,
     NoBranch,
     OwnBranch,
     Topology,
 )
-from environments.program import existing as already_there
-from environments.program.own import VariableDrift, later, later_id
-from environments.resources import variable_drift
+from environments.program import existing
+from environments.program.own import Deployment, VariableDrift, later, later_id
+from environments.resources import deployment, variable_drift
 from environments.resources.cutover import Cutover
-from environments.resources.deployment import Deployment
 from environments.resources.migration import Migration
 from environments.resources.ready import Ready
 from environments.resources.temporary_branch import TemporaryBranch
@@ -40,7 +40,7 @@ class Environment(pulumi.ComponentResource):
     def __init__(
         self, name: str, topology: Topology, team: str | None = None, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Make what the topology says: Branch -> Migration -> Ready -> Deployment -> Cutover -> variables -> VariableDrift.
+        """Make what the topology says, in the order that environments.plan.topology draws.
 
         The computes of the branches that don't serve come after the cutover: the one that served until now shrinks.
         `team` is the id of the Vercel team that the project belongs to.
@@ -50,10 +50,10 @@ class Environment(pulumi.ComponentResource):
         # Not the default provider, so that the plugin starts at once and not when the variables come, last of all.
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
         self._vercel = vercel.Provider("vercel", team=team)
-        self.neon_project, self.vercel_project, self._default_branch = self._projects()
-        self._guest = make_guest(topology, self.neon_project, self)
-        self._adopted = already_there.adopted_branch(topology.stack)
-        self.branches: dict[str, neon_side.Branch] = {}
+        self._projects = make_projects(topology.projects, self, self._vercel)
+        self._guest = make_guest(topology, self._projects.neon_project, self)
+        self._adopted = existing.adopted_branch(topology.stack)
+        self.branches: dict[str, Branch] = {}
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
         self._served = self._open()
@@ -68,24 +68,25 @@ class Environment(pulumi.ComponentResource):
         self.register_outputs({})
 
     @property
-    def expiries(self) -> dict[str, pulumi.Output[str]]:
-        """When Neon deletes each branch that is temporary, by its key, in RFC 3339."""
-        temporary = {
-            key: made.branch for key, made in self.branches.items() if isinstance(made.branch, TemporaryBranch)
+    def exports(self) -> dict[str, pulumi.Input[Any]]:
+        """What this stack exports. Other stacks read `projects` and `branches`; the rest is for people."""
+        return {
+            "projects": {"neon": self._projects.neon_project, "vercel": self._projects.vercel_project},
+            "branches": {key: branch.branch.id for key, branch in self.branches.items()},
+            "expires": self._expiries() or None,
+            "served": self.cutover.served,
+            "way_back": self.migration.way_back,
+            "domain": self.cutover.domain,
         }
-        return {key: branch.expires_at for key, branch in temporary.items()}
 
-    def _projects(self) -> tuple[pulumi.Input[str], pulumi.Input[str], pulumi.Input[str] | None]:
-        projects = self._topology.projects
-        if isinstance(projects, ExistingProjects):
-            return projects.neon, projects.vercel, None
-        made = neon_side.make_project(projects, self)
-        hosted = vercel_side.make_project(projects, self, self._vercel)
-        return made.id, hosted.id, made.default_branch_id
+    def _expiries(self) -> dict[str, pulumi.Output[str]]:
+        """Return when Neon deletes each branch that is temporary, by its key, in RFC 3339."""
+        made = {key: branch.branch for key, branch in self.branches.items()}
+        return {key: branch.expires_at for key, branch in made.items() if isinstance(branch, TemporaryBranch)}
 
-    def _branch(self, plan: BranchPlan) -> neon_side.Branch:
+    def _branch(self, plan: BranchPlan) -> Branch:
         topology = self._topology
-        home: pulumi.Input[str] = self.neon_project
+        home: pulumi.Input[str] = self._projects.neon_project
         stack, parent = topology.stack, self._parent(plan)
         match plan.parent:
             case OwnBranch(name):
@@ -96,8 +97,8 @@ class Environment(pulumi.ComponentResource):
                 name = "the default branch"
             case NoBranch():
                 name = ""
-        args = neon_side.BranchArgs(
-            project=plan.project or self.neon_project,
+        args = BranchArgs(
+            project=plan.project or self._projects.neon_project,
             source_project=home,
             parent=parent,
             parent_stack=stack,
@@ -114,7 +115,7 @@ class Environment(pulumi.ComponentResource):
             serves=topology.served == OwnBranch(plan.key),
             hooks=self._adopted if isinstance(plan.parent, NoBranch) else None,
         )
-        return neon_side.Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
+        return Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
 
     def _parent(self, plan: BranchPlan) -> pulumi.Input[str | None]:
         match plan.parent:
@@ -124,7 +125,7 @@ class Environment(pulumi.ComponentResource):
             case ForeignBranch(id=id_):
                 return id_
             case DefaultBranch():
-                return self._default()
+                return self._projects.default_branch
             case NoBranch():
                 return None
 
@@ -146,13 +147,9 @@ class Environment(pulumi.ComponentResource):
                 if self._guest is None:
                     raise AssertionError("the plan lets no environment without a guest serve another stack's branch")
                 guest = self._guest
-                return Served(project=self.neon_project, branch=guest.branch, endpoint=guest.endpoint, login=guest)
-
-    def _default(self) -> pulumi.Input[str | None]:
-        if self._default_branch:
-            return self._default_branch
-        found: pulumi.Output[str] = neon.get_project_output(id=self.neon_project).default_branch_id
-        return found
+                return Served(
+                    project=self._projects.neon_project, branch=guest.branch, endpoint=guest.endpoint, login=guest
+                )
 
     def _migration(self) -> Migration:
         """Bring the served branch's schema up to date, before anything is proven or built with it."""
@@ -195,16 +192,18 @@ class Environment(pulumi.ComponentResource):
             return None
         return Deployment(
             "served",
-            project=self.vercel_project,
-            neon=self._served.project,
-            path=app.path,
-            digest=app.digest,
-            branch=self._served.branch,
-            pooled_url=login.pooled_url,
-            direct_url=login.direct_url,
-            fingerprint=login.fingerprint,
-            waiting=self.migration.pending if self._waits() else [],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[ready]),
+            deployment.Inputs(
+                project=later_id(self._projects.vercel_project, VercelProject),
+                neon_project=later_id(self._served.project, NeonProject),
+                path=app.path,
+                digest=app.digest,
+                branch=later_id(self._served.branch, BranchId),
+                pooled_url=later(login.pooled_url),
+                direct_url=later(login.direct_url),
+                fingerprint=later_id(login.fingerprint, Fingerprint),
+                waiting=cast("tuple[str, ...]", later(self.migration.pending)) if self._waits() else (),
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[ready]),
         )
 
     def _waits(self) -> bool:
@@ -220,7 +219,7 @@ class Environment(pulumi.ComponentResource):
             "served",
             {
                 "neon": self._served.project,
-                "vercel": self.vercel_project,
+                "vercel": self._projects.vercel_project,
                 "served_name": topology.served_name,
                 "pointer": topology.pointer,
                 "shuts_logins": topology.shuts_logins,
@@ -262,12 +261,12 @@ class Environment(pulumi.ComponentResource):
     def _variables(self) -> None:
         login, topology = self._served.login, self._topology
         values = {"DATABASE_URL": login.pooled_url, "DATABASE_URL_UNPOOLED": login.direct_url}
-        hooks, made = already_there.variable(topology.stack), {}
+        hooks, made = existing.variable(topology.stack), {}
         for key, value in values.items():
-            made[key] = vercel_side.make_variable(
+            made[key] = make_variable(
                 key,
                 value,
-                project=self.vercel_project,
+                project=self._projects.vercel_project,
                 targets=topology.vercel_targets,
                 git_branch=topology.git_branch,
                 sensitive=topology.sensitive,
@@ -279,7 +278,7 @@ class Environment(pulumi.ComponentResource):
             VariableDrift(
                 "served",
                 variable_drift.Inputs(
-                    project=later_id(self.vercel_project, VercelProject),
+                    project=later_id(self._projects.vercel_project, VercelProject),
                     variables={key: later_id(variable.id, VariableId) for key, variable in made.items()},
                     values=urls,
                     fingerprint=later_id(login.fingerprint, Fingerprint),

@@ -176,7 +176,9 @@ def test_every_make_target_that_the_readme_names_exists() -> None:
 
 
 def test_every_command_of_the_local_cloud_is_described() -> None:
-    described = set(re.findall(r"python -m localcloud ([a-z]+)", (ROOT / "docs" / "local-cloud.md").read_text()))
+    described = set(
+        re.findall(r"^\*\*`localcloud ([a-z]+)", (ROOT / "docs" / "local-cloud.md").read_text(), re.MULTILINE)
+    )
     assert described == set(COMMANDS)
 
 

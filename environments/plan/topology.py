@@ -4,7 +4,8 @@ The graph that `components.environment` makes of it is the same for every strate
 
     BranchSource -> Branch -> Endpoint (-> Transfer) -> AppLogin   (per owned branch)
     ExternalLogin                                                  (the environment's login on another stack's branch)
-    AppLogin of the served branch, or ExternalLogin -> Migration -> Ready -> Deployment (staged) -> Cutover -> env vars -> VariableDrift
+    AppLogin of the served branch, or ExternalLogin
+        -> Migration -> Ready -> Deployment (staged) -> Cutover -> variables -> VariableDrift
 """
 
 from __future__ import annotations

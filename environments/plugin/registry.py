@@ -13,7 +13,7 @@ MODULES: Final = {
     "environments:index:AppLogin": "app_login:AppLoginProvider",
     "environments:index:BranchSource": "branch_source:BranchSourceProvider",
     "environments:index:Cutover": "cutover:CutoverProvider",
-    "environments:index:Deployment": "deployment:DeploymentProvider",
+    "environments:index:Deployment": "deployment:Deployment",
     "environments:index:ExternalLogin": "external_login:ExternalLoginProvider",
     "environments:index:Migration": "migration:MigrationProvider",
     "environments:index:Ready": "ready:ReadyProvider",

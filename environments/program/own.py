@@ -10,8 +10,11 @@ from typing import Any, TypeVar, cast, overload
 
 import pulumi
 
+from environments.ids import DeploymentId
 from environments.props import encode, fields_of
 from environments.resources import variable_drift
+from environments.resources.deployment import Inputs as DeploymentInputs
+from environments.resources.deployment import Outputs as DeploymentOutputs
 
 T = TypeVar("T")
 
@@ -52,6 +55,17 @@ class LegacyResource(pulumi.CustomResource):
     def __init__(self, _provider: Any, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         """Register it under the type of its class."""
         super().__init__(f"environments:index:{type(self).__name__}", name, props, opts)
+
+
+class Deployment(Own):
+    """The deployment that the served branch's domain is to lead to."""
+
+    deployment: pulumi.Output[DeploymentId]
+    url: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: DeploymentInputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Deploy the app as `inputs` say."""
+        super().__init__(name, inputs, DeploymentOutputs, opts)
 
 
 class VariableDrift(Own):
