@@ -20,12 +20,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "environments.clients": (),
     "environments.review": (),
     "environments.database": ("clients", "review"),
-    "environments.migrations": ("database", "clients", "review"),
+    "environments.migrations": ("plan", "database", "clients", "review"),
     "environments.branches": ("database", "clients"),
     "environments.cutover": ("migrations", "branches", "database", "clients", "review"),
-    "environments.resources": ("cutover", "migrations", "branches", "database", "clients", "review"),
+    "environments.resources": ("cutover", "migrations", "branches", "database", "plan", "clients", "review"),
     "environments.plugin": ("resources", "review"),
-    "environments.program": ("resources", "plan", "settings", "branches", "clients", "review"),
+    "environments.program": ("resources", "migrations", "plan", "settings", "branches", "clients", "review"),
     "environments.commands": ("plan", "settings", "branches", "clients", "review"),
 }
 """What each room of the library may import besides itself and the ground: nothing else, so that no circle can come."""

@@ -10,8 +10,9 @@ from typing import Any, TypeVar, cast, overload
 
 import pulumi
 
+from environments.migrations.restore_point import RestorePoint
 from environments.props import encode, fields_of
-from environments.resources import variable_drift
+from environments.resources import migration, variable_drift
 
 T = TypeVar("T")
 
@@ -52,6 +53,18 @@ class LegacyResource(pulumi.CustomResource):
     def __init__(self, _provider: Any, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         """Register it under the type of its class."""
         super().__init__(f"environments:index:{type(self).__name__}", name, props, opts)
+
+
+class Migration(Own):
+    """The migrations of the served branch: which are pending, and the way back from the last run."""
+
+    pending: pulumi.Output[list[str]]
+    restore_point: pulumi.Output[RestorePoint | None]
+    way_back: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: migration.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Bring the branch that `inputs` name to what their migrations say."""
+        super().__init__(name, inputs, migration.Outputs, opts)
 
 
 class VariableDrift(Own):

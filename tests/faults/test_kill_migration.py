@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from environments.migrations.limits import APPLICATION
+from environments.migrations.session import APPLICATION
 from tests.e2e.by_hand import branches
 from tests.e2e.conftest import World
 from tests.e2e.migrating import LIVE, STANDARD, add_migration, install_packages

@@ -8,11 +8,11 @@ from pathlib import Path
 from environments.commands.report.comment import comment
 from environments.commands.report.preview import read_preview
 from environments.migrations.checks.judge import JudgeOptions
-from environments.migrations.render import told
 from tests.commands.report.test_comment import GOLDEN, recorded, shown
+from tests.migrations.folders import shown as block_of
 from tests.migrations.folders import verdict
 
-BLOCK = told(
+BLOCK = block_of(
     verdict(
         "SELECT '```';\n--> statement-breakpoint\nALTER TABLE orders ADD COLUMN stamp timestamp;",
         "DROP INDEX @octocat",
@@ -48,7 +48,7 @@ SET ROLE other
 
 </details>
 
-- 0003\\_m.sql:1 SET ROLE other: what is made after it belongs to another role, and the app's role gets no rights on it
+- 0003\\_m.sql:1 SET ROLE other: tables made after it belong to another role, and the app's role gets no rights on them
 """
 
 

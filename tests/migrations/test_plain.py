@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from environments.migrations.model import Applied, BrokenMigrationsError
-from environments.migrations.plain.files import PlainSql
+from environments.migrations.plain import PlainSql
 from environments.migrations.tools import tool_for
 from tests.migrations.folders import folders, journal, plain
 
