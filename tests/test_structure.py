@@ -25,7 +25,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "environments.cutover": ("migrations", "branches", "database", "clients", "review"),
     "environments.resources": ("cutover", "migrations", "branches", "database", "plan", "clients", "review"),
     "environments.plugin": ("resources", "review"),
-    "environments.program": ("resources", "migrations", "plan", "settings", "branches", "clients", "review"),
+    "environments.program": ("resources", "plan", "settings", "branches", "clients", "review"),
     "environments.commands": ("plan", "settings", "branches", "clients", "review"),
 }
 """What each room of the library may import besides itself and the ground: nothing else, so that no circle can come."""

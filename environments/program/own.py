@@ -10,7 +10,6 @@ from typing import Any, TypeVar, cast, overload
 
 import pulumi
 
-from environments.migrations.restore_point import RestorePoint
 from environments.props import encode, fields_of
 from environments.resources import migration, variable_drift
 
@@ -59,7 +58,7 @@ class Migration(Own):
     """The migrations of the served branch: which are pending, and the way back from the last run."""
 
     pending: pulumi.Output[list[str]]
-    restore_point: pulumi.Output[RestorePoint | None]
+    restore_point: pulumi.Output[migration.RestorePoint | None]
     way_back: pulumi.Output[str]
 
     def __init__(self, name: str, inputs: migration.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from environments import log
 from environments.clients.lazy_imports import LazyModule
 from environments.migrations.render import rendered
+from environments.migrations.restore_point import RestorePoint
 from environments.migrations.state import Inputs, Outputs
 from environments.resources.typed import Checked, State, Typed
 from environments.review.model import MigrationReview
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 else:
     apply, previewing = LazyModule("environments.migrations.apply"), LazyModule("environments.migrations.preview")
 
-__all__ = ["Inputs", "Migration", "Outputs"]
+__all__ = ["Inputs", "Migration", "Outputs", "RestorePoint"]
 
 
 def _tell(review: MigrationReview) -> None:

@@ -1,4 +1,4 @@
-"""Every way in which a migration goes wrong, on real Postgres, with each tool: it is told, and nothing is half done."""
+"""Every way in which a migration goes wrong, on real Postgres, with each tool: the error says why, and all is undone."""
 
 # ruff: noqa: S608 - every name in these statements is the tests' own
 

@@ -93,6 +93,6 @@ def test_a_table_that_may_have_been_there_before_is_not_taken_for_a_fresh_one() 
     assert len(refused("CREATE TABLE IF NOT EXISTS orders (id int); DROP TABLE orders", before=BEFORE)) == 1
 
 
-def test_a_name_in_allow_data_loss_that_is_no_migration_is_told() -> None:
+def test_a_name_in_allow_data_loss_that_is_no_migration_is_a_warning() -> None:
     found = verdict("SELECT 1", options=JudgeOptions(level="off", allow_data_loss=("0001_typo",)))
     assert found.warnings == ("allow_data_loss names 0001_typo, which is no migration of this folder",)

@@ -50,7 +50,7 @@ CASES: dict[str, Case] = {
             f'already, it would be skipped in silence. Set its "when" in meta/_journal.json to {TWO.order + 1000}.'
         ),
     ),
-    "one that ran and is dated anew": (
+    "one that ran and got a later date": (
         (ONE, replace(TWO, order=TWO.order + 5)),
         applied(ONE, TWO),
         (
