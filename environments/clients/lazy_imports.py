@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["LazyModule", "httpx", "pglast", "psycopg", "sql"]
+__all__ = ["LazyModule", "httpx", "libpg_query", "postgast", "psycopg", "sql"]
 
 
 class LazyModule:
@@ -20,10 +20,12 @@ class LazyModule:
 
 if TYPE_CHECKING:
     import httpx
-    import pglast
+    import postgast
     import psycopg
+    from postgast import native as libpg_query
     from psycopg import sql
 
 else:
-    httpx, pglast = LazyModule("httpx"), LazyModule("pglast")
+    httpx = LazyModule("httpx")
+    postgast, libpg_query = LazyModule("postgast"), LazyModule("postgast.native")
     psycopg, sql = LazyModule("psycopg"), LazyModule("psycopg.sql")

@@ -5,13 +5,12 @@ The trees are the JSON of libpg_query (Postgres 18's grammar), in which a node i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from environments.clients.lazy_imports import pglast
+from environments.migrations.grammar import TooDeepError, UnreadableSqlError, parse_plpgsql, parse_sql, strings
 from environments.migrations.model import Migration, Refusal
 
 Node = Mapping[str, Any]
@@ -19,6 +18,7 @@ _EXECUTED = ("PLpgSQL_stmt_execsql", "PLpgSQL_stmt_perform", "PLpgSQL_stmt_retur
 _LONGEST_HEAD = 70
 _HIDDEN = "'***'"
 _STRING = re.compile(r"'.*'?", re.DOTALL)
+_QUOTED = re.compile(r"['$].*", re.DOTALL)
 _CREDENTIALS = re.compile(r"://[^\s/@:]*:[^\s/@]+@|password=", re.IGNORECASE)
 
 
@@ -66,7 +66,7 @@ def parse(migration: Migration) -> Parsed:
             found = [
                 Statement(migration, kind, node, text, line + below) for kind, node, text, below in _statements(piece)
             ]
-        except pglast.parser.ParseError as error:
+        except UnreadableSqlError as error:
             refusals.append(_unreadable(migration, piece, line, error))
             continue
         for each in found:
@@ -81,20 +81,21 @@ def split(text: str) -> tuple[str, ...]:
     """Return the statements of a text; the text as it is where Postgres can't read it."""
     try:
         return tuple(each for _, _, each, _ in _statements(text))
-    except pglast.parser.ParseError:
+    except UnreadableSqlError:
         return (text.strip(),) if text.strip() else ()
 
 
 def nodes(tree: Any, kind: str) -> Iterator[Node]:
-    """Yield every node of a kind, wherever in the tree."""
-    if isinstance(tree, Mapping):
-        for key, value in tree.items():
-            if key == kind and isinstance(value, Mapping):
+    """Yield every node of a kind, wherever it is in the tree, in the order of the text."""
+    left: list[tuple[str, Any]] = [("", tree)]
+    while left:  # a tree may have more levels than Python has calls
+        key, value = left.pop()
+        if isinstance(value, Mapping):
+            if key == kind:
                 yield value
-            yield from nodes(value, kind)
-    elif isinstance(tree, list):
-        for each in tree:
-            yield from nodes(each, kind)
+            left += reversed(list(value.items()))
+        elif isinstance(value, list):
+            left += [("", each) for each in reversed(value)]
 
 
 def shown(statement: Statement) -> str:
@@ -103,19 +104,22 @@ def shown(statement: Statement) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """Return SQL with every string constant hidden."""
-    shown, end = [], 0
-    for token in pglast.parser.scan(text):
-        if token.name in ("SCONST", "USCONST"):
-            shown += [text[end : token.start], _HIDDEN]
-            end = token.end + 1
-    return "".join([*shown, text[end:]])
+    """Return SQL with its string constants hidden; if Postgres can't find their ends, hide all from the first on."""
+    try:
+        found = strings(text)
+    except UnreadableSqlError:
+        return _QUOTED.sub(_HIDDEN, text)
+    raw, shown, end = text.encode(), b"", 0
+    for start, after in found:
+        shown += raw[end:start] + _HIDDEN.encode()
+        end = after
+    return (shown + raw[end:]).decode()
 
 
 def _statements(text: str) -> list[tuple[str, Node, str, int]]:
     raw = text.encode()
     found = []
-    for each in json.loads(pglast.parser.parse_sql_json(text))["stmts"]:
+    for each in parse_sql(text):
         start = each.get("stmt_location", 0)
         length = each.get("stmt_len", 0) or len(raw) - start
         body = raw[start : start + length].decode()
@@ -126,14 +130,16 @@ def _statements(text: str) -> list[tuple[str, Node, str, int]]:
 
 
 def _inside(statement: Statement) -> tuple[list[Statement], bool]:
-    """Return what a DO block runs, and whether that is all: SQL that is put together at run time can't be told."""
+    """Return what a DO block runs, and whether that is all: SQL that is put together at run time isn't known."""
     if statement.kind == "CallStmt":
         return [], False
     if statement.kind != "DoStmt":
         return [], True
+    if not any(each.get("defname") == "as" for each in nodes(statement.node, "DefElem")):
+        return [], False  # it has no body, and Postgres refuses it when it runs
     try:
-        tree = json.loads(pglast.parser.parse_plpgsql_json(statement.text))
-    except pglast.parser.ParseError:
+        tree = parse_plpgsql(statement.text)
+    except UnreadableSqlError:
         return [], False
     queries = [
         each["query"] for kind in _EXECUTED for node in nodes(tree, kind) for each in nodes(node, "PLpgSQL_expr")
@@ -147,7 +153,9 @@ def _inside(statement: Statement) -> tuple[list[Statement], bool]:
     for query in dict.fromkeys(queries):
         try:
             inner += [Statement(statement.migration, k, n, t, statement.line) for k, n, t, _ in _statements(query)]
-        except pglast.parser.ParseError:
+        except TooDeepError:
+            whole = False
+        except UnreadableSqlError:
             continue  # an expression of a loop or an assignment, no statement
     return inner, whole
 
@@ -155,7 +163,7 @@ def _inside(statement: Statement) -> tuple[list[Statement], bool]:
 def _constant(expression: str) -> str | None:
     try:
         [(_, node, _, _)] = _statements(f"SELECT {expression}")
-    except (pglast.parser.ParseError, ValueError):
+    except (UnreadableSqlError, ValueError):
         return None
     value = node["targetList"][0]["ResTarget"]["val"]
     found = value.get("A_Const", {}).get("sval", {}).get("sval")
@@ -177,12 +185,11 @@ def tells_password(statement: Statement) -> bool:
     ) and ("password" in statement.text.lower())
 
 
-def _unreadable(migration: Migration, piece: str, line: int, error: Any) -> Refusal:
-    message, at = error.args[0], error.args[1] if len(error.args) > 1 else 0
-    line += 1 + piece.count("\n", 0, at)
+def _unreadable(migration: Migration, piece: str, line: int, error: UnreadableSqlError) -> Refusal:
+    where = f"{migration.file}:{line + 1 + error.line}"
+    if isinstance(error, TooDeepError):
+        return Refusal(where, error.message, "Split it into several statements", migration.tag)
     remedy = "Correct it"
     if piece.lstrip().startswith("\\") or "\n\\" in piece:
         remedy = "Commands of psql (\\…) are no SQL: leave them out"
-    return Refusal(
-        f"{migration.file}:{line}", f"Postgres can't read it ({_STRING.sub(_HIDDEN, message)})", remedy, migration.tag
-    )
+    return Refusal(where, f"Postgres can't read it ({_STRING.sub(_HIDDEN, error.message)})", remedy, migration.tag)

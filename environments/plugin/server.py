@@ -7,6 +7,7 @@ that it is a fault of ours. Secrets of the request are masked in both.
 from __future__ import annotations
 
 import functools
+import json
 import os
 import threading
 import time
@@ -25,6 +26,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provid
 from environments import log
 from environments.errors import EnvironmentsError
 from environments.plugin.registry import resource_of
+from environments.plugin.schema import package_schema
 from environments.props import hidden, is_secret, secrets_in
 from environments.version import VERSION
 
@@ -100,6 +102,9 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
         return plugin_pb2.PluginInfo(version=VERSION)
+
+    def GetSchema(self, request: Any, context: grpc.ServicerContext) -> Any:
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(package_schema()))
 
     def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)

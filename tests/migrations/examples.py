@@ -58,3 +58,27 @@ EARLY = (
     ("ALTER TYPE mood ADD VALUE 'sad' BEFORE 'glad'", "UPDATE moods SET m = 'glad' WHERE m = 'sad'"),
 )
 """An enum's value that is added, and a statement that uses it before the transaction has ended."""
+
+SETUP_18 = """
+CREATE TABLE customers (id int PRIMARY KEY);
+CREATE TABLE orders (id int PRIMARY KEY, note text, customer int);
+CREATE TABLE log (id int);
+CREATE TABLE stays (room int4range, during daterange, PRIMARY KEY (room, during WITHOUT OVERLAPS));
+INSERT INTO orders VALUES (-1, 'refers to nobody', 7);
+"""
+
+POSTGRES_18 = {
+    "ALTER TABLE orders ADD CONSTRAINT c CHECK (id > 0) NOT ENFORCED": "AlterTableStmt",
+    "ALTER TABLE orders\n  ADD CONSTRAINT c\n  CHECK (id > 0)\n  NOT ENFORCED": "AlterTableStmt",
+    "ALTER TABLE orders ADD FOREIGN KEY (customer) REFERENCES customers NOT ENFORCED": "AlterTableStmt",
+    "ALTER TABLE orders ADD v bigint GENERATED ALWAYS AS (id * 2) VIRTUAL": "AlterTableStmt",
+    "ALTER TABLE orders\n  ADD v bigint\n  GENERATED ALWAYS AS (id * 2)": "AlterTableStmt",
+    "CREATE TABLE x (a bigint, b bigint GENERATED ALWAYS AS (a + 1) VIRTUAL, CHECK (a > 0) NOT ENFORCED)": "CreateStmt",
+    "CREATE TABLE x (id int4range, at daterange, PRIMARY KEY (id, at WITHOUT OVERLAPS))": "CreateStmt",
+    "CREATE TABLE x (room int4range, at daterange, FOREIGN KEY (room, PERIOD at) REFERENCES stays)": "CreateStmt",
+    "UPDATE orders SET note = 'a' WHERE id = 1 RETURNING old.note, new.note": "UpdateStmt",
+    "DELETE FROM orders WHERE id = 1 RETURNING old.*": "DeleteStmt",
+    "INSERT INTO orders VALUES (1) ON CONFLICT (id) DO UPDATE SET note = '' RETURNING old.id, new.id": "InsertStmt",
+    'INSERT INTO orders VALUES (1) RETURNING WITH (OLD AS was, NEW AS "is") was.id, "is".id': "InsertStmt",
+}
+"""Statements that are new in Postgres 18, and the kind of each. The ALTER TABLEs read and write no row."""

@@ -81,6 +81,17 @@ def test_what_is_not_refused_runs_inside_a_transaction(statements: str, prepared
     in_transaction(prepared, *statements.split(";"))
 
 
+@pytest.mark.parametrize("statement", examples.POSTGRES_18)
+def test_what_is_new_in_postgres_18_runs_and_leaves_the_rows_alone(statement: str, session: Session) -> None:
+    run(session, examples.SETUP_18)
+    files = "SELECT pg_relation_filenode('orders'), pg_stat_get_xact_numscans('orders'::regclass)"
+    with session.transaction(force_rollback=True):
+        before = session.execute(files).fetchone()
+        run(session, statement)
+        if statement.startswith("ALTER TABLE"):
+            assert session.execute(files).fetchone() == before
+
+
 @pytest.mark.parametrize(("added", "used"), examples.EARLY)
 def test_a_fresh_enum_value_fails_inside_its_transaction(added: str, used: str, prepared: Session) -> None:
     with pytest.raises(errors.UnsafeNewEnumValueUsage):

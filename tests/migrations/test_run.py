@@ -1,4 +1,4 @@
-"""Every way in which a migration goes wrong, on real Postgres, with each tool: the error says why, and all is undone."""
+"""Every way in which a migration goes wrong, on real Postgres, with each tool: we say why, and nothing is half done."""
 
 # ruff: noqa: S608 - every name in these statements is the tests' own
 

@@ -13,13 +13,10 @@ from environments.migrations.checks.history import history_refusals
 from environments.migrations.checks.lint import Finding, Level, lint, reaches
 from environments.migrations.checks.locks import held_locks
 from environments.migrations.checks.transaction import early_enum_values, unrunnable
-from environments.migrations.checks.warnings import opaque, rewrites, warnings_of
+from environments.migrations.checks.warnings import Place, opaque, rewrites, warnings_of
 from environments.migrations.model import Applied, Migration, Refusal, Tool
 from environments.migrations.sql import Parsed, Statement, parse
 from environments.plan.topology import MigrationSettings
-
-_OF_TYPE = ("changing-column-type", "prefer-text-field")
-"""What squawk says of every change of a type, of those too that leave the rows as they are."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +76,9 @@ def judge(
     warnings += [
         f"allow_data_loss names {each}, which is no migration of this folder" for each in _unknown(allowed, migrations)
     ]
-    rewritten, cheap = rewrites(before, statements)
+    rewritten, mistaken = rewrites(before, statements)
     unread = {each.tag for every in parsed for each in every.refusals}
-    found = () if options.level == "off" else _findings(pending, options, cheap, unread)
+    found = () if options.level == "off" else _findings(pending, options, mistaken, unread)
     refusals += [_found(each, options.level) for each in found if reaches(each, options.level)]
     warnings += rewritten + warnings_of(statements) + opaque(each for every in parsed for each in every.opaque)
     return Verdict(tool, options, pending, tuple(refusals), found, tuple(warnings), statements)
@@ -107,11 +104,11 @@ def _unknown(allowed: set[str], migrations: tuple[Migration, ...]) -> list[str]:
 
 
 def _findings(
-    pending: tuple[Migration, ...], options: JudgeOptions, cheap: set[tuple[str, int]], unread: set[str]
+    pending: tuple[Migration, ...], options: JudgeOptions, mistaken: set[Place], unread: set[str]
 ) -> tuple[Finding, ...]:
-    """Ask squawk; `cheap` are places of type changes that cost nothing, `unread` tags that Postgres can't read."""
+    """Ask squawk; `mistaken` says where a rule doesn't hold, `unread` are tags that Postgres can't read."""
     found = lint(pending, excluded=options.excluded_rules, postgres=options.postgres)
-    found = [each for each in found if not (each.rule in _OF_TYPE and (each.file, each.line) in cheap)]
+    found = [each for each in found if (each.rule, each.file, each.line) not in mistaken]
     return tuple(each for each in found if not (each.rule == "syntax-error" and each.tag in unread))
 
 

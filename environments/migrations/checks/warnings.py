@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from environments.migrations.checks.column_types import Columns, ColumnType, commands, table_of, type_of
 from environments.migrations.sql import Node, Statement, nodes, tells_password
+
+Place = tuple[str, str, int]
+_OF_TYPE = ("changing-column-type", "prefer-text-field")
+_OF_DEFAULT = ("adding-field-with-default",)
+_OF_CONSTRAINT = ("constraint-missing-not-valid", "adding-foreign-key-constraint")
+_MISTAKABLE = (*_OF_TYPE, *_OF_DEFAULT, *_OF_CONSTRAINT)
+"""squawk applies these rules to every change of a type, generated column and constraint; some of them touch no row."""
 
 _LIMITS = ("lock_timeout", "statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout")
 _FIXED = {"now", "transaction_timestamp", "statement_timestamp", "current_setting", "to_timestamp", "lower", "upper"}
@@ -25,27 +32,55 @@ def opaque(statements: Iterable[Statement]) -> list[str]:
     return [f"{each}: its SQL is put together when it runs, so nobody can judge it before" for each in statements]
 
 
-def rewrites(applied: Iterable[Statement], pending: Iterable[Statement]) -> tuple[list[str], set[tuple[str, int]]]:
-    """Return warnings for what rewrites a table that is there, and (file, line) of type changes that don't."""
+def rewrites(applied: Iterable[Statement], pending: Iterable[Statement]) -> tuple[list[str], set[Place]]:
+    """Return warnings for what rewrites an existing table, and where squawk is mistaken: rule, file and line."""
     columns = Columns()
     for statement in applied:
         columns.take(statement)
     there = set(columns.types)
     warnings: list[str] = []
-    cheap: set[tuple[str, int]] = set()
-    dear: set[tuple[str, int]] = set()
+    mistaken: set[Place] = set()
+    right: set[Place] = set()
     for statement in pending:
         node = statement.node
         if statement.kind == "AlterTableStmt" and "relation" in node:
             table = table_of(node["relation"])
             why = [_rewrite(table, each, columns) for each in commands(node)]
-            retyped = [each.get("subtype") == "AT_AlterColumnType" for each in commands(node)]
-            place = cheap if all(retyped) and not any(why) else dear
-            place.add((statement.migration.file, statement.line))
+            cheap = [_cheap(each, rewritten) for each, rewritten in zip(commands(node), why, strict=True)]
+            for rule in _MISTAKABLE:
+                (mistaken if all(rule in each for each in cheap) else right).update(_places(rule, statement))
             if table in there or table not in columns.types:
                 warnings += [f"{statement}: {each} and locks readers out meanwhile" for each in why if each]
         columns.take(statement)
-    return warnings, cheap - dear
+    return warnings, mistaken - right
+
+
+def _cheap(command: Node, rewritten: str) -> tuple[str, ...]:
+    """Return the rules of squawk that don't hold for a part of an ALTER TABLE, which reads and writes no row."""
+    match command.get("subtype"):
+        case "AT_AlterColumnType" if not rewritten:
+            return _OF_TYPE
+        case "AT_AddColumn" if _virtual(command["def"]["ColumnDef"]):
+            return _OF_DEFAULT
+        case "AT_AddConstraint" if _unenforced(command["def"]["Constraint"]):
+            return _OF_CONSTRAINT
+        case _:
+            return ()
+
+
+def _places(rule: str, statement: Statement) -> Iterator[Place]:
+    for line in range(statement.line, statement.line + statement.text.count("\n") + 1):
+        yield rule, statement.migration.file, line
+
+
+def _virtual(definition: Node) -> bool:
+    """Tell whether a column is computed when it is read, and nothing has to hold for it."""
+    constraints = [each["Constraint"] for each in definition.get("constraints", [])]
+    return [(each["contype"], each.get("generated_kind")) for each in constraints] == [("CONSTR_GENERATED", "v")]
+
+
+def _unenforced(constraint: Node) -> bool:
+    return constraint["contype"] in ("CONSTR_CHECK", "CONSTR_FOREIGN") and not constraint.get("is_enforced")
 
 
 def _rewrite(table: tuple[str, str], command: Node, columns: Columns) -> str:
