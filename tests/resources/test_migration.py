@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from environments import log
-from environments.ids import Transaction
+from environments.ids import BranchKey, Transaction
 from environments.migrations import apply
 from environments.migrations.errors import MigrationFailedError
 from environments.migrations.lock import LockedError
@@ -259,6 +259,19 @@ def test_without_migrations_nothing_is_asked_and_nothing_done(world: World, monk
     assert not changes(made, nothing)
     assert not changes(made, replace(nothing, branch=UNKNOWN))
     assert resource.read(made) == made
+
+
+def test_a_copy_of_before_a_migration_is_refused_while_the_folder_holds_it(world: World) -> None:
+    serves = world.inputs(MADE)
+    point = create(serves).outputs.restore_point
+    assert point
+    copy = replace(serves, key=BranchKey("restored"), source=serves.key, at=point.lsn, branch=UNKNOWN)
+    for back in (copy, replace(copy, source=BranchKey(""), at="", branch=point.id)):
+        assert refusals(serves, back).startswith(
+            f"restored is prod-v1 as it was before 0000_made. {world.folder} still holds 0000_made"
+        )
+    assert refusals(serves, replace(copy, at="FF/0")) == "", "a copy of after it has run it"
+    assert refusals(None, copy) == "", "nothing ran before"
 
 
 def test_files_that_changed_since_the_program_read_them_are_not_run(world: World) -> None:
