@@ -1,4 +1,4 @@
-"""How the program knows that `python -m adoption` asks what it would create: what is there already is then no error."""
+"""How the program knows that `environments adopt` asks what it would create: what exists already is then no error."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ ADOPTING = "ENVIRONMENTS_ADOPTING"
 
 
 def adopting() -> bool:
-    """Tell whether this preview is the one of `python -m adoption`, of which nothing is carried out."""
+    """Tell whether this preview is the one of `environments adopt`, which carries out nothing."""
     return bool(os.environ.get(ADOPTING))

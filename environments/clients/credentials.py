@@ -1,8 +1,10 @@
-"""The two tokens without which nothing can be asked: missed before anything is tried, and never shown."""
+"""The two tokens without which Neon and Vercel answer nothing: asked for before anything is tried, and never shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from environments.errors import RefusedError
 
 _TOKENS = {
     "NEON_API_KEY": "Neon's console, Account settings, API keys",
@@ -10,7 +12,7 @@ _TOKENS = {
 }
 
 
-class CredentialsError(Exception):
+class CredentialsError(RefusedError):
     """A token is missing."""
 
 
@@ -18,6 +20,7 @@ def require_credentials(environment: Mapping[str, str]) -> None:
     """Raise CredentialsError if a token is missing or empty in `environment`."""
     missing = [name for name in _TOKENS if not environment.get(name, "").strip()]
     if missing:
-        lines = "\n".join(f"  - {name}: export it; make one at {_TOKENS[name]}" for name in missing)
-        local = 'For the local cloud: eval "$(python -m localcloud env)"'
-        raise CredentialsError(f"{' and '.join(missing)} not set; nothing was changed.\n{lines}\n{local}")
+        are = "is" if len(missing) == 1 else "are"
+        lines = "\n".join(f"  - {name}: make one at {_TOKENS[name]}, and export it" for name in missing)
+        local = 'On the local cloud: eval "$(python -m localcloud env)"'
+        raise CredentialsError(f"{' and '.join(missing)} {are} not set; nothing was changed.\n{lines}\n{local}")

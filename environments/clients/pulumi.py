@@ -1,4 +1,7 @@
-"""The `pulumi` command, as recovery and adoption need it: export, cancel, refresh; preview, import."""
+"""The `pulumi` command for one stack, as recovery and adoption need it: export, cancel, refresh; preview, import.
+
+What the engine prints as JSON becomes dataclasses here, and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -6,179 +9,261 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NewType, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from environments.branches.adopting import ADOPTING
+from environments.clients.file_backend import FileBackend
+from environments.errors import FailedError, RefusedError, StateError
+from environments.ids import StackName
+from environments.props import decode, encode
 
-_CLOCK_TICK = 2.0
-"""Seconds: the time of boot, from which a process' start is counted, is told in whole ones."""
+T = TypeVar("T")
+
+Urn = NewType("Urn", str)
+"""What the engine calls a resource of a stack; empty for none."""
+
+NO_URN = Urn("")
+_PROGRAM = "Pulumi.yaml"
 
 
-class EngineError(Exception):
+class NoProgramError(RefusedError):
+    """There is no Pulumi program here."""
+
+
+class EngineError(FailedError):
     """`pulumi` ended with an error."""
 
 
-def export(stack: str) -> dict[str, Any]:
-    """Return a stack's state with its secrets still encrypted."""
-    checkpoint: dict[str, Any] = json.loads(_run("stack", "export", "-s", stack))
-    return checkpoint
+class LockedError(RefusedError):
+    """An engine updates the stack right now."""
 
 
-def mend_backend() -> bool:
-    """Delete the notes that an engine left half-written beside its files; return whether there were any.
+@dataclass(frozen=True)
+class Resource:
+    """A resource as the engine tells of it: `token` is its type, `provider` the URN of its provider."""
 
-    A file backend replaces each file by a rename, so a kill never leaves half a state. But beside each it keeps its
-    content type in `.attrs`, which it writes in place (gocloud.dev's fileblob, `setAttrs`): with an empty one every
-    command ends with "failed to load checkpoint: EOF". A missing one does no harm.
-    """
-    backend = _backend()
-    broken = [note for note in backend.rglob("*.attrs") if not _is_json(note)] if backend else []
-    for note in broken:
-        note.unlink(missing_ok=True)
-    return bool(broken)
+    urn: Urn
+    token: str
+    custom: bool
+    parent: Urn
+    provider: Urn
+    values: Mapping[str, Any]
+    """Its inputs as the engine writes them."""
 
-
-def unlock(stack: str, *, force: bool) -> bool:
-    """Take away the lock of an engine that is gone; return whether there was one.
-
-    Raises EngineError while that engine may be alive, unless `force` says that somebody has made sure that it is not.
-    """
-    locks = _locks(stack)
-    for lock in locks:
-        holder = json.loads(lock.read_text())
-        if not force and _may_live(holder):
-            who = f"process {holder['pid']} on {holder.get('hostname', 'this machine')}, since {holder['timestamp']}"
-            raise EngineError(
-                f"{stack} is being updated by {who}: let it end, then run this again. If that process is gone for "
-                "certain, add --unlock"
-            )
-    if locks or force:
-        _run("cancel", "--yes", "-s", stack)
-    return bool(locks)
-
-
-def take_over(stack: str, checkpoint: dict[str, Any], made: dict[str, str]) -> None:
-    """Write the pending creates in `made` (URN to id) into the stack's state and drop the other pending operations.
-
-    `pulumi refresh --import-pending-creates` is made for this, but version 3.259 drops what it is told to import (run
-    and seen). Secrets in the checkpoint are encrypted and stay so.
-    """
-    deployment = checkpoint["deployment"]
-    for operation in deployment.pop("pending_operations", None) or []:
-        resource = operation["resource"]
-        if operation["type"] == "creating" and resource["urn"] in made:
-            deployment["resources"].append(resource | {"id": made[resource["urn"]], "outputs": resource["inputs"]})
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(checkpoint, file)
-        file.flush()
-        _run("stack", "import", "--file", file.name, "-s", stack)
-
-
-def refresh(stack: str) -> None:
-    """Read everything in the stack's state as it really is."""
-    _run("refresh", "--yes", "--skip-preview", "-s", stack, shown=True)
-
-
-def preview(stack: str) -> dict[str, Any]:
-    """Return what an update would do, as JSON; nothing is refused for being there already."""
-    command = ["pulumi", "preview", "--json", "-s", stack, "--non-interactive"]
-    done = _ended(command, {ADOPTING: "1"})
-    try:
-        told: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        told = {}
-    if done.returncode:
-        said = [found["message"].strip() for found in told.get("diagnostics", []) if found["severity"] == "error"]
-        raise EngineError("pulumi preview failed:\n" + ("\n".join(said) or done.stderr.strip()))
-    return told
-
-
-def take_in(stack: str, wanted: dict[str, Any]) -> None:
-    """Have `pulumi import` read what the import file `wanted` names, into the stack's state.
-
-    What it prints is kept back: it warns of each input that the provider doesn't tell, a secret's value above all.
-    """
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(wanted, file)
-        file.flush()
-        _run("import", "--file", file.name, "-s", stack, "--yes", "--skip-preview", "--generate-code=false")
-
-
-def _locks(stack: str) -> list[Path]:
-    """Return the lock files of a file backend; other backends keep their own, which --unlock takes away."""
-    if not (backend := _backend()):
-        return []
-    name = Path(_qualified(stack))
-    return [path for path in (backend / "locks").rglob("*.json") if path.parent.parts[-len(name.parts) :] == name.parts]
-
-
-def _backend() -> Path | None:
-    """Return the folder of a file backend; None for the others."""
-    url = urlsplit(json.loads(_run("whoami", "--json")).get("url", ""))
-    return Path(unquote(url.netloc + url.path)).expanduser() / ".pulumi" if url.scheme == "file" else None
-
-
-def _is_json(file: Path) -> bool:
-    try:
-        json.loads(file.read_text())
-    except FileNotFoundError:
-        return True
-    except ValueError:
-        return False
-    return True
-
-
-def _qualified(stack: str) -> str:
-    """Return the stack's name with its project's, as the backend keeps it."""
-    project = yaml.safe_load(Path("Pulumi.yaml").read_text())["name"]
-    return stack if "/" in stack else f"{project}/{stack}"
-
-
-def _may_live(holder: dict[str, Any]) -> bool:
-    """Tell whether the engine that wrote a lock may still run: on another machine, or under its id on this one.
-
-    A process that began after the lock was written has only got the id of one that is gone.
-    """
-    if holder.get("hostname") not in (None, os.uname().nodename):
-        return True
-    pid = int(holder["pid"])
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    began = _began(pid)
-    return began is None or began <= datetime.fromisoformat(holder["timestamp"]).timestamp() + _CLOCK_TICK
-
-
-def _began(pid: int) -> float | None:
-    """Return when a process began, in seconds since 1970; None where the system doesn't tell (it isn't Linux)."""
-    try:
-        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-        booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
-    except FileNotFoundError:
-        return None
-    return int(booted.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _run(*arguments: str, shown: bool = False) -> str:
-    done = _ended(["pulumi", *arguments, "--non-interactive"], {}, shown=shown)
-    if done.returncode:
-        raise EngineError(f"pulumi {arguments[0]} failed:\n{done.stderr.strip() or (done.stdout or '').strip()}")
-    return done.stdout or ""
-
-
-def _ended(command: list[str], env: dict[str, str], *, shown: bool = False) -> subprocess.CompletedProcess[str]:
-    out = None if shown else subprocess.PIPE
-    try:
-        return subprocess.run(
-            command, stdout=out, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, **env}
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Resource:
+        """Read what the engine writes of a resource into a state or a preview."""
+        return cls(
+            found["urn"],
+            found["type"],
+            bool(found.get("custom")),
+            Urn(found.get("parent") or ""),
+            Urn((found.get("provider") or "").rpartition("::")[0]),  # the reference ends with the provider's id
+            found.get("inputs") or {},
         )
-    except FileNotFoundError:
-        raise EngineError('pulumi is not on PATH; for the local cloud: eval "$(python -m localcloud env)"') from None
+
+    @property
+    def name(self) -> str:
+        """The resource's name in the program."""
+        return self.urn.rsplit("::", 1)[1]
+
+    def inputs(self, model: type[T]) -> T:
+        """Return its inputs as the dataclass `model`. Raises StateError if they are not."""
+        return decode(model, self.values, f"{self.name} ({self.token}): ")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A stack's state: when it was written, and which creates the engine began and didn't see the end of."""
+
+    written_at: datetime
+    pending_creates: tuple[Resource, ...]
+    text: str
+    """The whole, as the engine exported it, secrets encrypted."""
+
+    @classmethod
+    def of(cls, text: str) -> Checkpoint:
+        """Read what `pulumi stack export` prints. Raises StateError if it is no state."""
+        try:
+            deployment = json.loads(text)["deployment"]
+            pending = [each for each in deployment.get("pending_operations") or [] if each["type"] == "creating"]
+            written_at = datetime.fromisoformat(deployment["manifest"]["time"])
+            return cls(written_at, tuple(Resource.of(each["resource"]) for each in pending), text)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StateError(f"pulumi stack export printed no state that can be read: {error!r}") from None
+
+    def settled(self, found: Mapping[Urn, str]) -> str:
+        """Return the state without pending operations, in which the creates in `found` (URN to id) are carried out."""
+        whole = json.loads(self.text)
+        deployment = whole["deployment"]
+        for operation in deployment.pop("pending_operations", None) or []:
+            resource = operation["resource"]
+            if operation["type"] == "creating" and resource["urn"] in found:
+                deployment["resources"].append(resource | {"id": found[resource["urn"]], "outputs": resource["inputs"]})
+        return json.dumps(whole)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameterization:
+    """Which package a bridging plugin is to be; `value` is in base64."""
+
+    plugin_name: str
+    plugin_version: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedResource:
+    """One entry of an import file. One with an `id` is imported: its provider reads it, unless there are `inputs`."""
+
+    type: str
+    name: str
+    logical_name: str
+    parent: str | None = None
+    provider: str | None = None
+    component: bool | None = None
+    id: str | None = None
+    inputs: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Any] | None = None
+    version: str | None = None
+    parameterization: Parameterization | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportFile:
+    """What `pulumi import --file` reads; `name_table` has the URNs of what the state holds already, by name."""
+
+    name_table: Mapping[str, Urn]
+    resources: tuple[ImportedResource, ...]
+
+
+def program_folder(start: Path) -> Path:
+    """Return the folder of the Pulumi program that `start` belongs to: it or a folder above it.
+
+    Raises NoProgramError if there is none.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / _PROGRAM).is_file():
+            return folder
+    raise NoProgramError(
+        f"there is no {_PROGRAM} in {start} or above it. Run this in the folder of the Pulumi program, "
+        f"the one with {_PROGRAM}"
+    )
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack of the program in `folder`."""
+
+    folder: Path
+    name: StackName
+
+    def export(self) -> Checkpoint:
+        """Return the state with its secrets still encrypted."""
+        return Checkpoint.of(self._run("stack", "export", "-s", self.name))
+
+    def repair_backend(self) -> bool:
+        """Delete what a killed engine left half-written in a file backend; return whether there was anything."""
+        backend = self._file_backend()
+        return backend is not None and backend.repair()
+
+    def unlock(self, *, force: bool) -> bool:
+        """Remove the lock of an engine that is gone; return whether there was one.
+
+        Raises LockedError while that engine may run, unless `force` says that somebody has made sure that it doesn't.
+        Other backends than files keep their own locks, which only `force` removes.
+        """
+        backend = self._file_backend()
+        locks = backend.locks(self._qualified_name()) if backend else []
+        for lock in locks:
+            if not force and lock.may_be_held():
+                raise LockedError(
+                    f"{self.name} is being updated by {lock.holder}. Wait until that ends, then run this again. If you "
+                    "are sure that this process is gone, add --unlock"
+                )
+        if locks or force:
+            self._run("cancel", "--yes", "-s", self.name)
+        return bool(locks)
+
+    def settle(self, checkpoint: Checkpoint, found: Mapping[Urn, str]) -> None:
+        """Write the pending creates in `found` (URN to id) into the state, and drop the other pending operations.
+
+        `pulumi refresh --import-pending-creates` is made for this, but version 3.259 drops what it is asked to import
+        (run and seen). Secrets in the checkpoint are encrypted and stay so.
+        """
+        with _written(checkpoint.settled(found)) as file:
+            self._run("stack", "import", "--file", file, "-s", self.name)
+
+    def refresh(self) -> None:
+        """Read everything in the state as it really is, and show what the engine prints."""
+        self._run("refresh", "--yes", "--skip-preview", "-s", self.name, shown=True)
+
+    def creates(self, env: Mapping[str, str]) -> list[Resource]:
+        """Return what an update would create, parents first, when the program runs with the variables `env`."""
+        done = self._ended(("preview", "--json", "-s", self.name), env)
+        try:
+            found = json.loads(done.stdout)
+        except ValueError:
+            found = {}
+        if done.returncode:
+            errors = [each["message"].strip() for each in found.get("diagnostics", []) if each["severity"] == "error"]
+            raise EngineError("pulumi preview failed:\n" + ("\n".join(errors) or done.stderr.strip()))
+        return [Resource.of(step["newState"]) for step in found.get("steps", []) if step["op"] == "create"]
+
+    def take_in(self, wanted: ImportFile) -> None:
+        """Have `pulumi import` bring what `wanted` names into the state.
+
+        What it prints isn't shown: it warns of each input that the provider doesn't return, a secret's value above all.
+        """
+        with _written(json.dumps(encode(wanted))) as file:
+            self._run("import", "--file", file, "-s", self.name, "--yes", "--skip-preview", "--generate-code=false")
+
+    def _file_backend(self) -> FileBackend | None:
+        url = urlsplit(json.loads(self._run("whoami", "--json")).get("url", ""))
+        if url.scheme != "file":
+            return None
+        return FileBackend(Path(unquote(url.netloc + url.path)).expanduser() / ".pulumi")
+
+    def _qualified_name(self) -> str:
+        """Return the stack's name with its project's, as the backend keeps it."""
+        if "/" in self.name:
+            return self.name
+        return f"{yaml.safe_load((self.folder / _PROGRAM).read_text())['name']}/{self.name}"
+
+    def _run(self, *arguments: str, shown: bool = False) -> str:
+        done = self._ended(arguments, {}, shown=shown)
+        if done.returncode:
+            raise EngineError(f"pulumi {arguments[0]} failed:\n{done.stderr.strip() or (done.stdout or '').strip()}")
+        return done.stdout or ""
+
+    def _ended(
+        self, arguments: tuple[str, ...], env: Mapping[str, str], *, shown: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        out = None if shown else subprocess.PIPE
+        command = ["pulumi", *arguments, "--non-interactive"]
+        environment = {**os.environ, **env}
+        try:
+            return subprocess.run(
+                command, cwd=self.folder, env=environment, stdout=out, stderr=subprocess.PIPE, text=True, check=False
+            )
+        except FileNotFoundError:
+            raise EngineError(
+                'pulumi is not on PATH. Install it; on the local cloud run eval "$(python -m localcloud env)"'
+            ) from None
+
+
+@contextmanager
+def _written(text: str) -> Iterator[str]:
+    """Write `text` into a file for as long as the block lasts; yield its path."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(text)
+        file.flush()
+        yield file.name

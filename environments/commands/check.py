@@ -1,52 +1,53 @@
-"""`python -m environments.commands.check`: are the stack files right, as far as that can be told without any credential?
+"""`environments check`: are the stack files right, as far as that can be known without any credential?
 
-For pull requests from forks, which get no secret. The same settings and plan as in `pulumi preview`; of the other
+For pull requests from forks, which get no secret. The settings and the plan are those of `pulumi preview`; of the other
 stacks it believes what their own files say that they will export.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from environments.clients.app_files import app_digest
+from environments.errors import RefusedError
 from environments.plan.plan import Digests, folders, plan
 from environments.plan.topology import StackExports
-from environments.settings import SettingsError, read_settings
+from environments.settings import SettingsError, Source, read_settings
 from environments.settings.read import NAMESPACE
 
 
-class StackFileError(Exception):
-    """A stack file can't be read at all."""
+class StackFileError(RefusedError):
+    """A stack file is wrong, or can't be read at all."""
 
 
-def check(folder: Path) -> dict[str, str]:
+def check(folder: Path) -> None:
+    """Print for each stack of `folder` whether its file is right.
+
+    Raises StackFileError if one isn't, if there is none, or if one is no YAML with a config.
+    """
+    found = problems(folder)
+    for stack, problem in found.items():
+        print(f"{stack}: {problem or 'settings and plan are right'}")
+    if wrong := [f"Pulumi.{stack}.yaml" for stack, problem in found.items() if problem]:
+        raise StackFileError(f"{' and '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong")
+
+
+def problems(folder: Path) -> dict[str, str]:
     """Return what is wrong with each stack of `folder`: its name and the text, which is empty where nothing is.
 
     Raises StackFileError if there is no stack file, or one is no YAML with a config.
     """
     configs = {path.name.split(".")[1]: _config(path) for path in sorted(folder.glob("Pulumi.?*.yaml"))}
     if not configs:
-        raise StackFileError(f"{folder.resolve()} holds no Pulumi.<stack>.yaml: run this beside Pulumi.yaml")
+        raise StackFileError(
+            f"{folder} holds no Pulumi.<stack>.yaml. Make one for each stack, as docs/environments.md says"
+        )
     exports = {stack: _exports(config) for stack, config in configs.items()}
     return {stack: _problem(folder, stack, config, exports) for stack, config in configs.items()}
-
-
-def main(arguments: Sequence[str] = ()) -> int:
-    """Check the stack files of a folder, by default this one; return the exit code."""
-    try:
-        found = check(Path(arguments[0] if arguments else "."))
-    except StackFileError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    for stack, problem in found.items():
-        print(f"{stack}: {problem or 'settings and plan are right'}")
-    return 1 if any(found.values()) else 0
 
 
 def _problem(folder: Path, stack: str, config: Mapping[str, str], exports: Mapping[str, StackExports]) -> str:
@@ -57,19 +58,19 @@ def _problem(folder: Path, stack: str, config: Mapping[str, str], exports: Mappi
     except SettingsError as error:
         return str(error)
     missing = [
-        f"{name} is to be a copy of {source.branch} in stack {source.stack}, whose file names no such branch"
+        f"{name} is a copy of stack {source.stack}'s {source.branch}, but Pulumi.{source.stack}.yaml has no such branch"
         for name, branch in settings.branches.items()
-        if (source := branch.source) and source.stack not in (None, stack) and not _named(source, exports)
+        if (source := branch.source) and source.stack != stack and not _named(source, exports)
     ]
     return "; ".join(missing)
 
 
-def _named(source: Any, exports: Mapping[str, StackExports]) -> bool:
-    return source.stack not in exports or source.branch in exports[source.stack].branches
+def _named(source: Source, exports: Mapping[str, StackExports]) -> bool:
+    return source.stack is None or source.stack not in exports or source.branch in exports[source.stack].branches
 
 
 def _config(path: Path) -> dict[str, str]:
-    """Return a stack's settings as the engine hands them over; secret ones it keeps to itself."""
+    """Return a stack's settings as the engine hands them to the program, without the secret ones."""
     try:
         config = (yaml.safe_load(path.read_text()) or {})["config"]
         return {
@@ -87,7 +88,3 @@ def _exports(config: Mapping[str, str]) -> StackExports:
     except json.JSONDecodeError:
         branches = {}
     return StackExports("some-project", "prj_some", dict.fromkeys(branches, "br-some"))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""What is there already is adopted and never made a second time: the preview refuses to create it.
+"""What exists already is adopted and never created twice: the preview refuses to create it.
 
 Only the engine knows what a stack's state holds, so these are hooks on its creates, which are few. A second branch of a
 name would fail in the middle of an update, a second variable of a name after the cutover.
@@ -13,28 +13,29 @@ import pulumi
 from environments.branches.adopting import adopting
 from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.vercel import Vercel, overlapping
+from environments.errors import RefusedError
 from environments.ids import VercelProject
 
 
-class AlreadyThereError(Exception):
-    """Something is to be made that is there already."""
+class ExistsError(RefusedError):
+    """The update would create something that exists already."""
 
 
 def adopted_branch(stack: str) -> pulumi.ResourceHookBinding:
-    """Return the hook that refuses to make a branch that is to be adopted."""
+    """Return the hook that refuses to create a branch that the stack file adopts."""
 
     def refuse(args: pulumi.ResourceHookArgs) -> None:
         name = (args.new_inputs or {}).get("name")
-        raise AlreadyThereError(
-            f"branch {name} is to be adopted, and this stack's state doesn't hold it yet. Nothing was changed. Run "
-            f"python -m adoption -s {stack}, then come back"
+        raise ExistsError(
+            f"the stack file adopts branch {name}, but this stack's state doesn't hold it yet. Nothing was changed. "
+            f"Run environments adopt -s {stack}, then come back"
         )
 
     return _before_create("adopted-branch", refuse)
 
 
 def variable(stack: str) -> pulumi.ResourceHookBinding:
-    """Return the hook that refuses to make a variable that the Vercel project has already."""
+    """Return the hook that refuses to create a variable that the Vercel project has already."""
 
     def refuse(args: pulumi.ResourceHookArgs) -> None:
         inputs = args.new_inputs or {}
@@ -50,12 +51,12 @@ def variable(stack: str) -> pulumi.ResourceHookBinding:
                     git_branch=inputs.get("gitBranch") or "",
                 )
         except (ApiError, ApiUnreachableError) as error:
-            pulumi.log.warn(f"whether {inputs['key']} is in the Vercel project already can't be told: {error}")
+            pulumi.log.warn(f"nobody knows whether the Vercel project has {inputs['key']} already: {error}")
             return
         if found:
-            raise AlreadyThereError(
-                f"{inputs['key']} is in the Vercel project already, for {', '.join(found[0].targets)}. Run "
-                f"python -m adoption -s {stack}, which takes it over or says what is in the way, then come back"
+            raise ExistsError(
+                f"the Vercel project has {inputs['key']} already, for {', '.join(found[0].targets)}. Run "
+                f"environments adopt -s {stack}: it takes the variable over, or says what is in the way. Then come back"
             )
 
     return _before_create("variable", refuse)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from pydantic_core import PydanticCustomError
 
+from environments.errors import RefusedError
+
 _SEPARATOR = "\n"
 """Between rule and remedy inside a pydantic message; neither holds a line break."""
 
@@ -28,7 +30,7 @@ class Problem:
         return f"{self.path}{shown}: {self.rule}. {self.remedy}."
 
 
-class SettingsError(Exception):
+class SettingsError(RefusedError):
     """The stack's settings can't be used; nothing was changed."""
 
     def __init__(self, problems: list[Problem], stack: str) -> None:

@@ -1,15 +1,15 @@
-"""The JSON Schema of a stack file, for editors: `python -m environments.settings.schema` writes it anew."""
+"""The JSON Schema of a stack file, for editors: `environments schema --write` puts it beside Pulumi.yaml."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from environments.settings.model import Settings
 from environments.settings.read import NAMESPACE
 
-FILE = Path(__file__).parents[2] / "stack.schema.json"
+FILE_NAME: Final = "stack.schema.json"
+"""What the first lines of the stack files name."""
 
 
 def stack_schema() -> dict[str, Any]:
@@ -38,7 +38,3 @@ def stack_schema() -> dict[str, Any]:
 def rendered() -> str:
     """Return the schema as the text of its file."""
     return json.dumps(stack_schema(), indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    FILE.write_text(rendered())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,10 @@ class World(Program):
         """Make production, serving prod-v1."""
         self.select("prod")
         self.up("prod")
+
+    def environments(self, *arguments: str) -> str:
+        """Run our own command in the copy; return what it printed."""
+        return self.run(sys.executable, "-m", "environments", *arguments)
 
     def promote(self, branch: str, *arguments: str) -> str:
         """Clone dev as `branch` if it isn't there yet, serve it, and return what pulumi up printed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,14 +30,14 @@ class Shop(World):
 
     hand: Existing
 
-    def there(self) -> Any:
+    def existing(self) -> Any:
         """Return all that may not be made anew: ids of branches and computes, and the variables with their values."""
         computes = {name: self.hand.compute(name)["id"] for name in self.hand.branches}
         found = self.hand.ask("GET", "/branches")["branches"]
         return {branch["name"]: branch["id"] for branch in found}, computes, self.hand.variables()
 
     def adopt(self, stack: str) -> str:
-        return self.run("python", "-m", "adoption", "-s", stack)
+        return self.environments("adopt", "-s", stack)
 
     def refused(self, *command: str) -> str:
         """Run a command that must fail, and return what it said in one line."""
@@ -86,18 +87,20 @@ def as_it_is(hand: Existing) -> dict[str, Any]:
 
 
 def test_without_the_command_nothing_is_made_twice_and_the_preview_names_it(shop: Shop) -> None:
-    before = shop.there()
+    before = shop.existing()
     for command in (("preview",), ("up", "--yes", "--skip-preview")):
         said = shop.refused("pulumi", *command, "-s", "prod", "--non-interactive", "--color=never")
-        assert "branch main is to be adopted, and this stack's state doesn't hold it yet" in said
-        assert "python -m adoption -s prod" in said
+        assert "the stack file adopts branch main, but this stack's state doesn't hold it yet" in said
+        assert "environments adopt -s prod" in said
         assert "Traceback" not in said
-    assert shop.there() == before
+    assert shop.existing() == before
 
 
 def test_a_branch_that_is_not_there_can_not_be_adopted(shop: Shop) -> None:
     shop.edit("prod", branches={"main": MAIN, "nowhere": {"adopt": True}})
-    assert "the project has none called nowhere" in shop.refused("python", "-m", "adoption", "-s", "prod")
+    assert "the project has none called nowhere" in shop.refused(
+        sys.executable, "-m", "environments", "adopt", "-s", "prod"
+    )
     shop.edit("prod", branches={"main": MAIN})
 
 
@@ -113,9 +116,9 @@ def test_variables_that_are_not_the_environments_alone_are_refused_together(shop
         hand.forget(id_)
     managed = hand.variable("DATABASE_URL", hand.url("main"), "production", **INTEGRATION)
     wide = hand.variable("DATABASE_URL_UNPOOLED", hand.url("main"), "production", "preview")
-    said = shop.refused("python", "-m", "adoption", "-s", "prod")
-    assert f"DATABASE_URL ({managed}) belongs to an integration, which alone may change it" in said
-    assert f"DATABASE_URL_UNPOOLED is there as {wide} for production, preview, and this stack writes it for" in said
+    said = shop.refused(sys.executable, "-m", "environments", "adopt", "-s", "prod")
+    assert f"DATABASE_URL ({managed}) belongs to an integration, and only the integration can change it" in said
+    assert f"DATABASE_URL_UNPOOLED exists as {wide} for production, preview, but this stack writes it for" in said
     assert "postgresql://" not in said
     assert len(shop.state("prod")["deployment"]["resources"]) == before, "nothing was taken over"
     for id_ in (managed, wide):
@@ -125,15 +128,15 @@ def test_variables_that_are_not_the_environments_alone_are_refused_together(shop
 
 
 def test_the_command_takes_over_what_is_there_and_changes_nothing_in_the_clouds(shop: Shop) -> None:
-    before = shop.there()
+    before = shop.existing()
     said = shop.adopt("prod")
     assert said.count("taken over as") == 4
     assert said.rstrip().endswith("Now: pulumi preview -s prod")
-    assert shop.there() == before
+    assert shop.existing() == before
     password = psycopg.conninfo.conninfo_to_dict(shop.hand.url("main"))["password"]
     assert str(password) not in json.dumps(shop.state("prod")), "no password lies in the state"
     assert "Nothing to take over" in shop.adopt("prod")
-    assert shop.there() == before
+    assert shop.existing() == before
 
 
 def test_an_app_that_does_not_name_its_database_is_replaced_only_by_name(shop: Shop) -> None:
@@ -156,14 +159,14 @@ def test_a_login_that_the_app_still_needs_is_not_shut_before_the_domain_has_move
 
 
 def test_production_comes_under_the_program_while_the_app_answers(shop: Shop) -> None:
-    branches, computes, variables = shop.there()
+    branches, computes, variables = shop.existing()
     preview = shop.preview("prod")
     assert "main was there before this environment, and keeps the rows that it holds" in " ".join(preview.split())
     assert re.search(r"(neon|vercel):index:\w+ +\S+ +(create|replace|delete)", preview) is None
     rows, owner = count(shop), shop.hand.url("main")
     with shop.visited():
         shop.up("prod")
-    after = shop.there()
+    after = shop.existing()
     assert after[:2] == (branches, computes)
     assert after[2].keys() == variables.keys()
     assert count(shop) == rows
@@ -203,17 +206,17 @@ def test_dev_is_adopted_in_the_same_way_and_stays_protected_if_its_line_says_so(
     hand.forget(url)
     said = shop.adopt("dev")
     assert said.count("taken over as") == 2
-    assert "write protected: true at environments:branches.dev to keep it" in said
+    assert "To keep it, write protected: true at environments:branches.dev" in said
 
     hand.variable("DATABASE_URL", hand.url("dev"), "preview", "development")
     said = shop.refused("pulumi", "preview", "-s", "dev", "--non-interactive", "--color=never")
-    assert "DATABASE_URL is in the Vercel project already, for preview, development" in said
-    branches, computes, variables = shop.there()
+    assert "the Vercel project has DATABASE_URL already, for preview, development" in said
+    branches, computes, variables = shop.existing()
     assert shop.adopt("dev").count("taken over as") == 1, "what came in the meantime"
 
     shop.edit("dev", branches={"dev": {"adopt": True, "protected": True}})
     shop.up("dev")
-    after = shop.there()
+    after = shop.existing()
     assert after[:2] == (branches, computes)
     assert after[2].keys() > variables.keys(), "DATABASE_URL_UNPOOLED was not there for development"
     assert hand.ask("GET", f"/branches/{hand.branches['dev']}")["branch"]["protected"]
@@ -232,7 +235,7 @@ def test_what_was_adopted_is_promoted_to_and_rolled_back_to(shop: Shop) -> None:
         shop.edit("prod", serve="main")
         shop.up("prod")
     assert shop.serving()["branch"] == "main"
-    assert shop.there()[1]["main"] == shop.hand.compute("main")["id"]
+    assert shop.existing()[1]["main"] == shop.hand.compute("main")["id"]
     shop.up("prod", "--expect-no-changes")
 
 

@@ -96,10 +96,10 @@ def test_production_adopts_the_branch_that_it_serves_and_no_visitor_notices(worl
     psycopg.connect(devs).close()
 
     world.edit("prod", branches=PROD, serve="prod-v2")
-    with pytest.raises(CommandError, match="python -m adoption -s prod"):
+    with pytest.raises(CommandError, match="environments adopt -s prod"):
         world.preview("prod")
     with visited(world):
-        said = world.run("python", "-m", "adoption", "-s", "prod")
+        said = world.environments("adopt", "-s", "prod")
         assert f"taken over as {id_}" in said
         preview = world.preview("prod")
         assert "production stays on its branch, called dev/dev until now and prod-v2 from here on" in preview

@@ -34,7 +34,7 @@ def test_production_without_dev_says_what_to_do_first(bare: World) -> None:
 
 def test_a_missing_token_is_told_before_anything_else(world: World) -> None:
     said = refused(world, "preview", env={"NEON_API_KEY": ""})
-    assert "NEON_API_KEY not set; nothing was changed" in said
+    assert "NEON_API_KEY is not set; nothing was changed" in said
     assert "Traceback" not in said
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from typing import Any
 
 import pytest
@@ -37,6 +36,8 @@ def test_a_change_to_standard_migration_runs_nothing_while_nothing_is_pending(wo
     world.edit("prod", strategy=STANDARD, safety=LIVE)
     world.up("prod")
     world.up("prod", "--expect-no-changes")
+    assert world.outputs("prod")["way_back"] == "", "no migration ran, so there is nothing to go back to"
+    assert "way_back" not in world.preview("prod"), "a preview without changes knows that nothing about it changes"
 
 
 def test_the_preview_shows_the_sql_and_the_run_leaves_rows_and_pointer_where_they_are(world: World) -> None:
@@ -151,7 +152,7 @@ def test_a_restore_point_can_be_adopted_and_served_when_neons_history_is_over(wo
     assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED
     adopted = world.setting("prod", "branches") | {"kept": {"adopt": True, "name": point["name"]}}
     world.edit("prod", branches=adopted, serve="kept")
-    world.run(sys.executable, "-m", "environments", "adopt", "-s", "prod")
+    world.environments("adopt", "-s", "prod")
     assert "kept is restored as it was before 0005_paid" in refused(world)
     take_out(world, world.folder / "app" / "drizzle" / "0005_paid.sql")
     assert left(refused(world)) == ("restored", ROWS_SINCE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ def test_a_promotion_that_was_killed_at_its_cutover_can_be_given_up(world: World
 
     print(f"killed {moment} s into the cutover: the domain {'had moved' if moved else 'had not moved'}")
     world.edit("prod", serve=before["branch"], accept=None)
-    world.run(sys.executable, "-m", "recovery", "-s", "prod")
+    world.environments("recover", "-s", "prod")
     if moved:
         with pytest.raises(CommandError, match=rf"2 rows \(order_items 1, orders 1\) were written to {branch}"):
             world.up("prod")

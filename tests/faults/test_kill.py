@@ -49,7 +49,7 @@ def test_a_promotion_that_was_killed_converges_by_the_documented_recovery(world:
 
     answered = world.health(world.outputs("prod")["domain"])
     assert answered["ok"], "whatever was killed, the app answers"
-    recovered = world.run(sys.executable, "-m", "recovery", "-s", "prod")
+    recovered = world.environments("recover", "-s", "prod")
     assert "Recovered" in recovered
     world.up("prod")
 
@@ -72,7 +72,7 @@ def test_recovery_refuses_while_the_engine_is_alive(world: World) -> None:
         wait_for(engine, "neon:index:Branch alive creating")
         engine.send_signal(signal.SIGSTOP)  # it lives, however slow the machine is
         refused = subprocess.run(
-            [sys.executable, "-m", "recovery", "-s", "prod"],
+            [sys.executable, "-m", "environments", "recover", "-s", "prod"],
             cwd=world.folder,
             env=world.environment,
             capture_output=True,
@@ -141,7 +141,7 @@ def neon(world: World, what: str) -> list[dict[str, Any]]:
 
 
 def test_recovery_of_a_stack_that_needs_none_changes_nothing(world: World) -> None:
-    assert "Recovered" in world.run(sys.executable, "-m", "recovery", "-s", "prod")
+    assert "Recovered" in world.environments("recover", "-s", "prod")
     world.up("prod", "--expect-no-changes")
 
 
@@ -151,6 +151,6 @@ def test_a_note_that_a_kill_left_empty_beside_the_state_is_put_right(world: Worl
     note.write_text("")
     with pytest.raises(CommandError, match="failed to load checkpoint: EOF"):
         world.up("prod")
-    recovered = world.run(sys.executable, "-m", "recovery", "-s", "prod")
+    recovered = world.environments("recover", "-s", "prod")
     assert "half-written" in recovered
     world.up("prod", "--expect-no-changes")

@@ -55,7 +55,7 @@ def test_a_migration_that_was_killed_is_applied_once_and_leaves_its_restore_poin
     kill_when(world, moment, everything=everything)
 
     assert world.post("/orders", domain) == CREATED, "whatever was killed, the app answers"
-    world.run("python", "-m", "environments", "recover", "-s", "prod")
+    world.environments("recover", "-s", "prod")
     world.up("prod")
 
     assert world.sql("prod", "prod-v1", f"SELECT count(*) FROM products WHERE sku = '{tag}'") == [(1,)]  # noqa: S608

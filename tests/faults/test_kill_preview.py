@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from environments.settings.pull_request import stack_file
@@ -37,7 +35,7 @@ def test_a_preview_environment_that_was_killed_converges_by_the_documented_recov
     before = set(computes(dev))
 
     kill_at(dev, step, everything=everything, stack="pr-7")
-    assert "Recovered" in dev.run(sys.executable, "-m", "recovery", "-s", "pr-7")
+    assert "Recovered" in dev.environments("recover", "-s", "pr-7")
     dev.up("pr-7")
 
     assert sorted(branches(dev)) == ["dev", "main", "pr-7"]

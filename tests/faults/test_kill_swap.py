@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from localcloud.program import CommandError
@@ -33,7 +31,7 @@ def test_a_swap_that_was_killed_converges_by_the_documented_recovery(large: Worl
     kill_at(world, step, everything=True)
     domain = world.outputs("prod")["domain"]
     assert world.health(domain)["ok"], "whatever was killed, the app answers"
-    assert "Recovered" in world.run(sys.executable, "-m", "recovery", "-s", "prod")
+    assert "Recovered" in world.environments("recover", "-s", "prod")
     world.up("prod")
     assert world.health(domain)["branch"] == world.outputs("dev")["branches"]["dev"]
     assert world.post("/orders", domain) == CREATED
@@ -47,7 +45,7 @@ def test_a_swap_that_was_killed_at_its_cutover_can_be_given_up(large: World, mom
     world = large
     world.edit("prod", serve=DEVS, accept={"branch": "prod-v1", "rows": "any"})
     kill_at(world, "environments:index:Cutover", everything=True, after=moment)
-    world.run(sys.executable, "-m", "recovery", "-s", "prod")
+    world.environments("recover", "-s", "prod")
     back(world)
     assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED, "prod-v1 takes writes"
 

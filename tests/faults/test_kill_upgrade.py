@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from tests.e2e.upgrades import CREATED, Upgraded, newer, old
@@ -39,7 +37,7 @@ def test_an_upgrade_that_was_killed_converges_by_the_documented_recovery(
     if not after:
         assert old.ask(newer, name, EMPTY) == [(True,)], "it has no rows now"
     assert old.health(domain)["ok"], "whatever was killed, the app answers"
-    assert "Recovered" in old.run(sys.executable, "-m", "recovery", "-s", "prod")
+    assert "Recovered" in old.environments("recover", "-s", "prod")
     old.up("prod")
 
     assert old.serving()["branch"] == name

@@ -146,7 +146,7 @@ def test_a_branch_whose_compute_is_gone_can_be_left_if_any_number_of_rows_is_acc
     with pytest.raises(CommandError):
         world.up("prod")  # the pointer moves; what is gone can't shrink
     takes_writes(world, "prod-v2")
-    world.run("python", "-m", "recovery", "-s", "prod")
+    world.environments("recover", "-s", "prod")
     world.up("prod")
     takes_writes(world, "prod-v2")
     world.up("prod", "--expect-no-changes")

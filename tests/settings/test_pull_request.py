@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from environments.settings import SettingsError, schema
-from environments.settings.pull_request import main, stack_file
+from environments.settings.pull_request import stack_file
 
 HOSTILE = [
     "feature/$(touch${IFS}obeyed)",
@@ -52,12 +52,3 @@ def test_it_is_five_lines_of_settings() -> None:
         f"  environments:branches: {json.dumps({'pr-7': branch})}",
         '  environments:serve: "pr-7"',
     ]
-
-
-def test_the_command_prints_it_or_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["7", "feature/basket", "--schema-only"]) == 0
-    assert capsys.readouterr().out == stack_file(7, "feature/basket", schema_only=True)
-    assert main(["7", "a b"]) == 1
-    assert "that is no name of a git branch. Write it as git shows it" in capsys.readouterr().err
-    assert main(["7", "x", "--expires", "31d"]) == 1
-    assert "lives for 1 minute to 30 days" in capsys.readouterr().err

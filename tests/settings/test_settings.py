@@ -142,7 +142,7 @@ def test_max_cu_follows_min_cu() -> None:
 
 
 def test_the_schema_for_editors_is_current() -> None:
-    assert schema.FILE.read_text() == schema.rendered(), "run python -m environments.settings.schema"
+    assert (ROOT / schema.FILE_NAME).read_text() == schema.rendered(), "run environments schema --write"
 
 
 def test_the_schema_takes_the_stack_files_of_the_project() -> None:

@@ -1,5 +1,5 @@
-"""Bring what was there before into a stack's state: branches, their computes, variables. Nothing is made or changed.
+"""Bring what exists already into a stack's state: branches, their computes, variables. Nothing in the clouds changes.
 
-`python -m adoption -s prod`, then `pulumi preview -s prod`. What the stack file says decides: the branches with
-`adopt: true`, and the variables that the environment writes.
+`environments adopt -s prod`, then `pulumi preview -s prod`. The stack file decides: the branches with `adopt: true`,
+and the variables that the environment writes.
 """

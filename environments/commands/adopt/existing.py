@@ -1,157 +1,142 @@
-"""Which of the things that a stack would create are there already: found by name, and refused if they don't fit."""
+"""Which of the things that a stack would create exist already: found by name, and refused where they don't fit."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from environments.clients.neon import Branch
-from environments.clients.vercel import overlapping
-from environments.ids import BranchId
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from environments.clients.neon import Neon
-    from environments.clients.vercel import Vercel
-
-BRANCH = "neon:index/branch:Branch"
-ENDPOINT = "neon:index/endpoint:Endpoint"
-VARIABLE = "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable"
+from environments.clients import providers
+from environments.clients.neon import Branch, Neon
+from environments.clients.pulumi import Resource, Urn
+from environments.clients.vercel import Vercel, overlapping
+from environments.errors import RefusedError
+from environments.ids import BranchId, VercelProject
+from environments.props import Unknown
 
 
-class InTheWayError(Exception):
-    """Something that is there can't be taken over as it is; nothing was changed."""
+class InTheWayError(RefusedError):
+    """Something that exists can't be taken over as it is; nothing was changed."""
 
-    def __init__(self, reasons: Sequence[str]) -> None:
-        """Collect every reason, so that one run tells them all."""
+    def __init__(self, *reasons: str) -> None:
+        """Collect every reason, so that one run names them all."""
         super().__init__("nothing was taken over.\n" + "\n".join(f"  - {reason}" for reason in reasons))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariableState:
+    """A variable as the state is to hold it, without its value: `pulumi import` would write that as plain text."""
+
+    project_id: VercelProject
+    key: str
+    targets: tuple[str, ...]
+    git_branch: str | None
+    sensitive: bool
 
 
 @dataclass(frozen=True)
-class Create:
-    """A resource that the next `pulumi up` would create; `provider` is the URN of its provider, empty for none."""
+class Existing:
+    """A create whose thing exists already: its project, its id, and what a user should know of it.
 
-    urn: str
-    type: str
-    custom: bool
-    parent: str
-    provider: str
-    inputs: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The resource's name in the program."""
-        return self.urn.rsplit("::", 1)[1]
-
-
-@dataclass(frozen=True)
-class There:
-    """A create whose thing is there already: in which project, under which id, and what a user should know of it.
-
-    `state` is how it is, as its provider tells it; None where the provider is to read it.
+    `state` is how it is; None where its provider is to read that.
     """
 
-    create: Create
+    create: Resource
     project: str
     id: str
     note: str = ""
-    state: Mapping[str, Any] | None = None
+    state: VariableState | None = None
 
 
-def creates(preview: Mapping[str, Any]) -> list[Create]:
-    """Return what a preview, as JSON, would create, parents first."""
-    states = [step["newState"] for step in preview.get("steps", []) if step["op"] == "create"]
-    return [
-        Create(
-            state["urn"],
-            state["type"],
-            bool(state.get("custom")),
-            state.get("parent", ""),
-            state.get("provider", "").rpartition("::")[0],
-            state.get("inputs", {}),
-        )
-        for state in states
-    ]
-
-
-def already_there(wanted: Sequence[Create], neon: Neon, vercel: Vercel) -> list[There]:
-    """Return those of `wanted` that are there already. Raises InTheWayError for what doesn't fit."""
-    found, reasons = [], []
-    branches: dict[str, BranchId] = {}
-    for create in wanted:
-        there: There | str | None = None
-        if create.type == BRANCH:
-            there = _branch(create, neon)
-        elif create.type == ENDPOINT:
-            there = _compute(create, neon, branches.get(create.parent))
-        elif create.type == VARIABLE:
-            there = _variable(create, vercel)
-        if isinstance(there, str):
-            reasons.append(there)
-        elif there:
-            found.append(there)
-            if create.type == BRANCH:
-                branches[create.parent] = BranchId(there.id)
+def existing(creates: Sequence[Resource], neon: Neon, vercel: Vercel) -> list[Existing]:
+    """Return those of `creates` that exist already. Raises InTheWayError for what doesn't fit."""
+    found: list[Existing] = []
+    reasons: list[str] = []
+    branches: dict[Urn, BranchId] = {}
+    for create in creates:
+        try:
+            one = _existing(create, neon, vercel, branches)
+        except InTheWayError as error:
+            reasons += error.reasons
+            continue
+        if one:
+            found.append(one)
+            if create.token == providers.NEON_BRANCH:
+                branches[create.parent] = BranchId(one.id)
     if reasons:
-        raise InTheWayError(reasons)
+        raise InTheWayError(*reasons)
     return found
 
 
-def _branch(create: Create, neon: Neon) -> There | None:
-    """Return the branch that is to be adopted: one that says what it is cloned from is not."""
-    project, name = create.inputs["projectId"], create.inputs["name"]
-    if "parentId" in create.inputs:
+def _existing(create: Resource, neon: Neon, vercel: Vercel, branches: Mapping[Urn, BranchId]) -> Existing | None:
+    match create.token:
+        case providers.NEON_BRANCH:
+            return _branch(create, neon)
+        case providers.NEON_ENDPOINT:
+            return _compute(create, neon, branches.get(create.parent))
+        case providers.VERCEL_VARIABLE:
+            return _variable(create, vercel)
+        case _:
+            return None
+
+
+def _branch(create: Resource, neon: Neon) -> Existing | None:
+    """Return the branch that is to be adopted; one whose line says what it is cloned from is not."""
+    wanted = create.inputs(providers.BranchInputs)
+    if wanted.parent_id is not None or isinstance(wanted.project_id, Unknown):
         return None
-    for branch in neon.branches(project):
-        if branch.name == name:
-            return There(create, project, branch.id, _protection(create, branch))
+    for branch in neon.branches(wanted.project_id):
+        if branch.name == wanted.name:
+            return Existing(create, wanted.project_id, branch.id, _protection(create, wanted, branch))
     return None
 
 
-def _protection(create: Create, branch: Branch) -> str:
-    if not branch.protected or create.inputs.get("protected") == "yes":
+def _protection(create: Resource, wanted: providers.BranchInputs, branch: Branch) -> str:
+    if not branch.protected or wanted.protected == "yes":
         return ""
     return (
-        f"Neon protects {branch.name} and the stack file doesn't, so pulumi up would end that: "
-        f"write protected: true at environments:branches.{create.name} to keep it"
+        f"Neon protects {branch.name}, and the stack file doesn't: pulumi up would end the protection. "
+        f"To keep it, write protected: true at environments:branches.{create.name}"
     )
 
 
-def _compute(create: Create, neon: Neon, branch: BranchId | None) -> There | None:
-    """Return the compute of `branch`, whose id a preview doesn't know before it is taken over itself."""
-    if branch is None:
+def _compute(create: Resource, neon: Neon, branch: BranchId | None) -> Existing | None:
+    """Return the compute of `branch`, whose id a preview doesn't know before the branch itself is taken over."""
+    wanted = create.inputs(providers.EndpointInputs)
+    if branch is None or isinstance(wanted.project_id, Unknown):
         return None
-    project = create.inputs["projectId"]
-    for compute in neon.endpoints(project, branch):
-        if compute.type == create.inputs["type"]:
-            return There(create, project, compute.id)
+    for compute in neon.endpoints(wanted.project_id, branch):
+        if compute.type == wanted.type:
+            return Existing(create, wanted.project_id, compute.id)
     return None
 
 
-def _variable(create: Create, vercel: Vercel) -> There | str | None:
-    """Return the variable, or why it can't be taken over."""
-    inputs = create.inputs
-    found = overlapping(
-        vercel.variables(inputs["projectId"]),
-        key=inputs["key"],
-        targets=inputs["targets"],
-        git_branch=inputs.get("gitBranch") or "",
-    )
+def _variable(create: Resource, vercel: Vercel) -> Existing | None:
+    """Return the variable. Raises InTheWayError where it can't be taken over."""
+    wanted = create.inputs(providers.VariableInputs)
+    if isinstance(wanted.project_id, Unknown):
+        return None
+    variables = vercel.variables(wanted.project_id)
+    found = overlapping(variables, key=wanted.key, targets=wanted.targets, git_branch=wanted.git_branch)
     if not found:
         return None
-    key, wanted = inputs["key"], sorted(inputs["targets"])
+    key, targets = wanted.key, ", ".join(sorted(wanted.targets))
     if managed := [variable for variable in found if variable.managed]:
-        return (
-            f"{key} ({managed[0].id}) belongs to an integration, which alone may change it. Take it out of the "
-            "integration, as docs/adoption.md says; pulumi up then makes it"
+        raise InTheWayError(
+            f"{key} ({managed[0].id}) belongs to an integration, and only the integration can change it. Remove it "
+            "from the integration as docs/adoption.md describes; pulumi up then creates it"
         )
-    if [sorted(variable.targets) for variable in found] != [wanted]:
-        told = "; ".join(f"{variable.id} for {', '.join(variable.targets)}" for variable in found)
-        return (
-            f"{key} is there as {told}, and this stack writes it for {', '.join(wanted)} alone. In Vercel's project "
-            f"settings have one variable {key} for {', '.join(wanted)}, and another one for the rest"
+    if [sorted(variable.targets) for variable in found] != [sorted(wanted.targets)]:
+        has = "; ".join(f"{variable.id} for {', '.join(variable.targets)}" for variable in found)
+        raise InTheWayError(
+            f"{key} exists as {has}, but this stack writes it for {targets} only. In Vercel's project settings make "
+            f"one variable {key} for {targets}, and another one for the rest"
         )
-    sensitive = found[0].type == "sensitive"
-    kept = {name: inputs[name] for name in ("key", "projectId", "targets", "gitBranch") if name in inputs}
-    return There(create, inputs["projectId"], found[0].id, state=kept | {"sensitive": sensitive})
+    state = VariableState(
+        project_id=wanted.project_id,
+        key=key,
+        targets=wanted.targets,
+        git_branch=wanted.git_branch or None,
+        sensitive=found[0].type == "sensitive",
+    )
+    return Existing(create, wanted.project_id, found[0].id, state=state)

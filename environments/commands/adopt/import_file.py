@@ -1,4 +1,4 @@
-"""The file from which `pulumi import` takes things over: what is there, and the components and providers around it.
+"""The file from which `pulumi import` takes things over: what exists, and the components and providers around it.
 
 `pulumi preview --import-file` writes such a file too, without ids, and in version 3.259 without the parameterization
 that the Neon provider needs.
@@ -7,85 +7,110 @@ that the Neon provider needs.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources as package_files
-from typing import TYPE_CHECKING, Any
 
-from environments.commands.adopt.existing import There
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from environments.commands.adopt.existing import Create
+from environments.clients.pulumi import ImportedResource, ImportFile, Parameterization, Resource, Urn
+from environments.commands.adopt.existing import Existing
+from environments.props import decode, encode
 
 _STACK = "pulumi:pulumi:Stack"
 
 
-def import_file(wanted: Sequence[Create], found: Sequence[There]) -> dict[str, Any]:
-    """Return the file's content for `found`, given everything that the stack would create."""
-    made = {create.urn: create for create in wanted}
-    needed: dict[str, Create] = {}
-    for there in found:
-        for urn in (*_around(there.create.parent, made), there.create.provider):
-            if urn in made:
-                needed[urn] = made[urn]
-    outside = {there.create.provider for there in found if _is_explicit(there.create.provider)}
-    outside |= {create.parent for create in (*needed.values(), *(there.create for there in found))}
-    table = {_label(urn): urn for urn in sorted(outside) if urn and urn not in made and f"::{_STACK}::" not in urn}
-    return {
-        "nameTable": table,
-        "resources": [*(_surrounding(create) for create in needed.values()), *map(_imported, found)],
-    }
+@dataclass(frozen=True, kw_only=True)
+class _Package:
+    name: str
+    version: str
+    value: str
 
 
-def _around(parent: str, made: dict[str, Create]) -> list[str]:
-    """Return the components above a resource that are still to be created, the outermost first."""
-    above: list[str] = []
-    while parent in made and made[parent].type != _STACK:
+@dataclass(frozen=True, kw_only=True)
+class _Plugin:
+    """The file `pulumi-plugin.json` of a generated SDK: the plugin, and the package that it is to be."""
+
+    name: str
+    version: str
+    parameterization: _Package
+
+
+def import_file(creates: Sequence[Resource], found: Sequence[Existing]) -> ImportFile:
+    """Return the file for `found`, given everything that the stack would create."""
+    new = {create.urn: create for create in creates}
+    needed: dict[Urn, Resource] = {}
+    for one in found:
+        for urn in (*_around(one.create.parent, new), one.create.provider):
+            if urn in new:
+                needed[urn] = new[urn]
+    outside = {one.create.provider for one in found if _is_explicit(one.create.provider)}
+    outside |= {create.parent for create in (*needed.values(), *(one.create for one in found))}
+    return ImportFile(
+        name_table={_label(urn): urn for urn in sorted(outside) if urn and urn not in new and not _is_stack(urn)},
+        resources=(*map(_surrounding, needed.values()), *map(_imported, found)),
+    )
+
+
+def _around(parent: Urn, new: Mapping[Urn, Resource]) -> list[Urn]:
+    """Return the components above a resource that the stack would create, the outermost first."""
+    above: list[Urn] = []
+    while parent in new and new[parent].token != _STACK:
         above.append(parent)
-        parent = made[parent].parent
+        parent = new[parent].parent
     return above[::-1]
 
 
-def _surrounding(create: Create) -> dict[str, Any]:
-    inside = {"inputs": dict(create.inputs)} if create.custom else {"component": True}
-    return _named(create) | inside
+def _surrounding(create: Resource) -> ImportedResource:
+    return ImportedResource(
+        type=create.token,
+        name=_label(create.urn),
+        logical_name=create.name,
+        parent=_parent(create),
+        inputs=create.values if create.custom else None,
+        component=None if create.custom else True,
+    )
 
 
-def _imported(there: There) -> dict[str, Any]:
-    """Return one resource to take over: read by its provider, unless its `state` is told here.
+def _imported(one: Existing) -> ImportedResource:
+    """Return the entry of one thing: read by its provider, or in the state that is given."""
+    create, explicit = one.create, _is_explicit(one.create.provider)
+    values = encode(one.state) if one.state else None
+    version, parameterization = (None, None) if explicit else _neon()
+    return ImportedResource(
+        type=create.token,
+        name=_label(create.urn),
+        logical_name=create.name,
+        parent=_parent(create),
+        provider=_label(create.provider) if explicit else None,
+        version=version,
+        parameterization=parameterization,
+        id=one.id if one.state else f"{one.project}/{one.id}",
+        inputs=values,
+        outputs=values,
+    )
 
-    A variable's is, without its value: `pulumi import` would write that into the state as plain text.
-    """
-    create = there.create
-    via = {"provider": _label(create.provider)} if _is_explicit(create.provider) else _neon()
-    if there.state is not None:
-        return _named(create) | via | {"id": there.id, "inputs": there.state, "outputs": there.state}
-    return _named(create) | via | {"id": f"{there.project}/{there.id}"}
+
+def _parent(create: Resource) -> str | None:
+    return _label(create.parent) if create.parent and not _is_stack(create.parent) else None
 
 
-def _named(create: Create) -> dict[str, Any]:
-    named = {"type": create.type, "name": _label(create.urn), "logicalName": create.name}
-    return named | ({"parent": _label(create.parent)} if create.parent and _STACK not in create.parent else {})
+def _is_stack(urn: Urn) -> bool:
+    return f"::{_STACK}::" in urn
 
 
-def _is_explicit(provider: str) -> bool:
+def _is_explicit(provider: Urn) -> bool:
     return bool(provider) and not provider.rpartition("::")[2].startswith("default")
 
 
-def _label(urn: str) -> str:
+def _label(urn: Urn) -> str:
     """Return a name that tells resources of one name apart."""
     return urn.split("::", 2)[2]
 
 
-def _neon() -> dict[str, Any]:
-    """Return which plugin the Neon provider is, as its generated package says."""
-    plugin = json.loads(package_files.files("pulumi_neon").joinpath("pulumi-plugin.json").read_text())
-    parameter = plugin["parameterization"]
-    return {
-        "version": parameter["version"],
-        "parameterization": {
-            "pluginName": plugin["name"],
-            "pluginVersion": plugin["version"],
-            "value": parameter["value"],
-        },
-    }
+def _neon() -> tuple[str, Parameterization]:
+    """Return the version of the Neon provider's package, and which package its plugin is to be: as its SDK says."""
+    text = package_files.files("pulumi_neon").joinpath("pulumi-plugin.json").read_text(encoding="utf-8")
+    plugin = decode(_Plugin, json.loads(text))
+    package = plugin.parameterization
+    return package.version, Parameterization(
+        plugin_name=plugin.name, plugin_version=plugin.version, value=package.value
+    )

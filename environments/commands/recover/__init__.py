@@ -1,5 +1,5 @@
-"""After a kill, an error or a lost connection: bring the stack's state back in line with what is really there.
+"""After a kill, an error or a lost connection: bring a stack's state back in line with what really exists.
 
-`python -m recovery -s prod`, then `pulumi up -s prod`. Of a create that was cut short the engine can't tell whether it
-was carried out; a plain `pulumi up` would make it a second time.
+`environments recover -s prod`, then `pulumi up -s prod`. The engine can't tell whether a create that was cut short was
+carried out; a plain `pulumi up` would create the thing a second time.
 """

@@ -1,53 +1,35 @@
-"""The command: `python -m recovery -s STACK`. Changes state only; what it finds in the clouds it leaves as it is."""
+"""`environments recover`: changes the stack's state only; what it finds in the clouds it leaves as it is."""
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 
-from environments.clients import pulumi as engine
-from environments.clients.credentials import CredentialsError, require_credentials
-from environments.clients.http import ApiError, ApiUnreachableError
+from environments.clients.credentials import require_credentials
 from environments.clients.neon import Neon
+from environments.clients.pulumi import Stack, Urn
 from environments.clients.vercel import Vercel
-from environments.commands.recover.pending import AmbiguousError, begun_at, made, pending_creates
+from environments.commands.recover.carried_out import carried_out
 
 
-def recover(stack: str, *, unlock: bool) -> None:
-    """Take over what was made, forget what wasn't, and look at everything else as it really is."""
-    if engine.mend_backend():
-        print("The engine was killed while it wrote to its backend: what it left half-written is put right.")
-    if engine.unlock(stack, force=unlock):
-        print("The engine that held the lock is gone: lock taken away.")
-    checkpoint = engine.export(stack)
-    taken: dict[str, str] = {}
+def recover(stack: Stack, *, unlock: bool) -> None:
+    """Take over what was made, forget what wasn't, and read everything else as it really is.
+
+    `unlock` says that the engine which holds the stack's lock is gone for certain.
+    """
+    require_credentials(os.environ)
+    if stack.repair_backend():
+        print("The engine was killed while it wrote to its backend. What it left half-written is repaired.")
+    if stack.unlock(force=unlock):
+        print("The engine that held the lock is gone. Its lock is removed.")
+    checkpoint = stack.export()
+    found: dict[Urn, str] = {}
     with Neon() as neon, Vercel() as vercel:
-        begun = begun_at(checkpoint)
-        for create in pending_creates(checkpoint):
-            found = made(create, neon, vercel, begun)
-            print(f"{create.name} ({create.type}): {f'made, taken over as {found}' if found else 'will be made again'}")
-            if found:
-                taken[create.urn] = found
-    engine.take_over(stack, checkpoint, taken)
-    engine.refresh(stack)
-    print(f"Recovered. Now: pulumi up -s {stack}")
-
-
-def main() -> int:
-    """Read the command line; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m recovery", description=__doc__)
-    parser.add_argument("-s", "--stack", required=True, help="the stack whose pulumi up did not come to its end")
-    parser.add_argument("--unlock", action="store_true", help="take the lock away: the engine that held it is gone")
-    options = parser.parse_args()
-    try:
-        require_credentials(os.environ)
-        recover(options.stack, unlock=options.unlock)
-    except (AmbiguousError, ApiError, ApiUnreachableError, CredentialsError, engine.EngineError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        for create in checkpoint.pending_creates:
+            id_ = carried_out(create, neon, vercel, checkpoint.written_at)
+            what = f"was created, and is taken over as {id_}" if id_ else "was not created; pulumi up creates it"
+            print(f"{create.name} ({create.token}) {what}")
+            if id_:
+                found[create.urn] = id_
+    stack.settle(checkpoint, found)
+    stack.refresh()
+    print(f"Recovered. Now: pulumi up -s {stack.name}")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 _SET = r"pulumi config set (?:--path )?\S+ (?:'[^'\n]*'|[^\s,;]+)"
 _COMMAND = re.compile(
-    rf"`([^`\n]+)`|((?:{_SET}|pulumi (?:up|preview)\b|python -m (?:recovery|adoption))(?: -s [^\s,;]+)?)"
+    rf"`([^`\n]+)`|((?:{_SET}|pulumi (?:up|preview)\b|environments (?:recover|adopt))(?: -s [^\s,;]+)?)"
 )
 _JOINER = "\u200b"
 _LINKS = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=[A-Za-z]:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-\d)", re.IGNORECASE)

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from environments.errors import RefusedError
+
 _STACK = "pulumi:pulumi:Stack"
 _ENDPOINT = "neon:index/endpoint:Endpoint"
 _PROPERTY = re.compile(r"[A-Za-z0-9_.\[\]]{1,80}")
@@ -20,7 +22,7 @@ _OPERATION = re.compile(r"[a-z-]{1,40}")
 _TARGETS = ("production", "preview", "development")
 
 
-class PreviewError(Exception):
+class PreviewError(RefusedError):
     """What was given isn't the output of `pulumi preview --json`."""
 
 

@@ -30,7 +30,7 @@ def test_each_kind_of_preview_gives_the_comment_that_was_looked_at(case: str) ->
 
 
 def test_the_sample_in_the_documentation_is_a_comment_as_it_is_made() -> None:
-    text = (Path(__file__).resolve().parents[2] / "docs" / "workflows.md").read_text()
+    text = (Path(__file__).resolve().parents[3] / "docs" / "workflows.md").read_text()
     assert f"````markdown\n{(GOLDEN / 'promotion-accepted.md').read_text()}````" in text
 
 

@@ -1,12 +1,5 @@
 """Pending migrations in the comment: their SQL, folded, and what is worth knowing of them, wherever they were told."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
-from environments.commands.report.comment import comment
-from environments.commands.report.preview import read_preview
 from environments.migrations.checks.judge import JudgeOptions
 from tests.commands.report.test_comment import GOLDEN, recorded, shown
 from tests.migrations.folders import shown as block_of
@@ -58,16 +51,3 @@ def test_pending_migrations_stand_in_the_comment_beside_the_review() -> None:
         found = shown(preview | {"diagnostics": said})
         assert SECTION in found
         assert found.replace(f"{SECTION}\n", "") == (GOLDEN / "promotion-accepted.md").read_text()
-
-
-def test_the_report_needs_nothing_that_has_to_be_installed() -> None:
-    """The workflow runs it with the system's Python."""
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, "-S", "-m", "report", str(GOLDEN / "promotion-accepted.json"), "--stack", "prod"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == comment(read_preview(json.dumps(recorded("promotion-accepted"))))

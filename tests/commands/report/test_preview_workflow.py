@@ -19,7 +19,7 @@ def run_script(job: str, name: str, folder: Path, pulumi: str, **values: str) ->
     step = next(each for each in found if each.get("name") == name)
     (folder / ".venv/bin").mkdir(parents=True, exist_ok=True)
     python = folder / ".venv/bin/python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={os.pathsep.join([str(ROOT), *sys.path])} exec {sys.executable} "$@"\n')
     (folder / "pulumi").write_text(pulumi)
     for stub in (python, folder / "pulumi"):
         stub.chmod(0o755)
@@ -59,5 +59,5 @@ def test_a_preview_environment_that_failed_says_what_to_do_next(tmp_path: Path) 
     for job in ("up", "down"):
         run_script(job, "what to do now", tmp_path, NOTES, NUMBER="7")
     told = (tmp_path / "summary").read_text()
-    assert told.count("python -m recovery -s pr-7") == 2
+    assert told.count("environments recover -s pr-7") == 2
     assert "STACK" not in told

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted((ROOT / ".github").rglob("*.yml"))
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ALLOWED = {"contents": "read", "pull-requests": "write", "issues": "write"}
@@ -34,13 +34,14 @@ def jobs() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def steps(path: Path) -> list[dict[str, Any]]:
+    """Every step of a workflow or an action; a job that calls another workflow has none."""
     document = parsed(path)
     parts = [document["runs"]] if "runs" in document else list(document["jobs"].values())
-    return [step for part in parts for step in part["steps"]]
+    return [step for part in parts for step in part.get("steps", [])]
 
 
 def test_the_workflows_are_there() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["drift", "preview", "promote", "review"]
+    assert [path.stem for path in WORKFLOWS] == ["drift", "preview", "promote", "review", "test"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -50,7 +51,8 @@ def test_every_action_is_pinned_by_commit_and_names_its_version(path: Path) -> N
     foreign = [(action, note) for action, note in used if not action.startswith("./")]
     assert [each for each in foreign if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", each[0])] == []
     assert [each for each in foreign if not re.match(r" # v\d+\.\d+\.\d+", each[1])] == []
-    assert all((ROOT / action / "action.yml").is_file() for action, _ in used if action.startswith("./"))
+    own = [ROOT / action for action, _ in used if action.startswith("./")]
+    assert all((each if each.suffix else each / "action.yml").is_file() for each in own)
 
 
 def test_one_action_has_one_pin() -> None:
@@ -63,6 +65,7 @@ def test_only_expected_events_start_a_workflow() -> None:
     assert events["review"] == "pull_request"
     assert events["promote"] == {"push": {"branches": ["main"]}}
     assert set(events["drift"]) == {"schedule", "workflow_dispatch"}
+    assert events["test"] == {"push": {"branches-ignore": ["main"]}, "pull_request": "", "workflow_call": ""}
     types = ["opened", "reopened", "synchronize", "closed"]
     assert events["preview"] == {"pull_request": {"types": types, "branches": ["main"]}}
     assert not any(re.search("workflow_run|pull_request_target", path.read_text()) for path in FILES)
@@ -139,16 +142,46 @@ def test_a_fork_gets_the_checks_and_nothing_else() -> None:
 def test_production_is_brought_up_after_dev_one_run_at_a_time_and_never_cancelled() -> None:
     promote = parsed(ROOT / ".github/workflows/promote.yml")
     assert promote["concurrency"] == {"group": "promote", "cancel-in-progress": "false"}
-    assert promote["jobs"]["prod"]["needs"] == "dev"
+    assert "dev" in promote["jobs"]["prod"]["needs"]
     groups = [parsed(path)["concurrency"]["group"] for path in WORKFLOWS]
     assert len(set(groups)) == len(groups), "a waiting run pushes out the one that waits in the same group"
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_nothing_is_brought_up_without_green_tests_of_the_same_commit(stack: str) -> None:
+    """A job that needs another one doesn't run when that failed or was skipped, unless its `if` says otherwise."""
+    jobs = parsed(ROOT / ".github/workflows/promote.yml")["jobs"]
+    assert "tests" in jobs[stack]["needs"]
+    assert jobs["tests"]["uses"] == "./.github/workflows/test.yml"
+    assert not any({"if", "continue-on-error"} & jobs[job].keys() for job in (stack, "tests"))
+    for path in (ROOT / ".github/workflows/promote.yml", ROOT / ".github/workflows/test.yml"):
+        for step in steps(path):
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert "ref" not in step["with"], "what is checked out is the commit that was pushed"
+
+
+def test_the_tests_are_all_of_them_on_both_ends_of_the_pythons_and_a_failure_counts() -> None:
+    (job,) = parsed(ROOT / ".github/workflows/test.yml")["jobs"].values()
+    oldest = re.search(r'requires-python = ">=(\S+)"', (ROOT / "pyproject.toml").read_text())
+    assert oldest
+    assert job["strategy"]["matrix"] == {"python": [oldest[1], "3.14"]}
+    assert job["steps"][-1]["run"] == ".ci/run"
+    assert (ROOT / ".ci/run").read_text().rstrip().endswith("exec make test")
+    assert not any({"if", "continue-on-error"} & each.keys() for each in (job, *job["steps"]))
+    given = next(step["with"] for step in job["steps"] if step.get("uses") == "./.github/actions/engine")
+    assert given == {"python-version": "${{ matrix.python }}"}
+    action = parsed(ROOT / ".github/actions/engine/action.yml")
+    setup = next(step for step in action["runs"]["steps"] if step.get("uses", "").startswith("actions/setup-python@"))
+    assert setup["with"] == {"python-version": "${{ inputs.python-version }}"}
+    cancels = parsed(ROOT / ".github/workflows/test.yml")["concurrency"]["cancel-in-progress"]
+    assert cancels == "${{ github.ref != 'refs/heads/main' }}", "a promotion waits for the tests on main"
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_a_promotion_that_fails_says_what_to_do_next(stack: str) -> None:
     last = parsed(ROOT / ".github/workflows/promote.yml")["jobs"][stack]["steps"][-1]
     assert "failure()" in last["if"]
-    assert f"python -m recovery -s {stack}" in last["run"]
+    assert f"environments recover -s {stack}" in last["run"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -168,7 +201,8 @@ def test_no_checkout_leaves_its_token_behind(path: Path) -> None:
 
 
 def test_every_job_ends_in_the_end() -> None:
-    assert {name for name, job in jobs() if not 0 < int(job["timeout-minutes"]) <= 60} == set()
+    own = {name: job for name, job in jobs() if "uses" not in job}
+    assert {name for name, job in own.items() if not 0 < int(job["timeout-minutes"]) <= 60} == set()
 
 
 def test_the_engine_is_the_one_that_the_program_is_written_for() -> None:
