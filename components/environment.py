@@ -15,21 +15,29 @@ from components.branch import Branch, BranchArgs
 from components.projects import make_projects
 from components.served import Served, make_guest, needs
 from components.variables import make_variable
-from environments.ids import BranchId, Fingerprint, NeonProject, VariableId, VercelProject
+from environments.ids import (
+    BranchId,
+    BranchKey,
+    DatabaseName,
+    EndpointId,
+    Fingerprint,
+    NeonProject,
+    RoleName,
+    VariableId,
+    VercelProject,
+)
 from environments.plan.topology import (
     BranchPlan,
     DefaultBranch,
     ForeignBranch,
-    MigrationPlan,
     NoBranch,
     OwnBranch,
     Topology,
 )
 from environments.program import existing
-from environments.program.own import Deployment, VariableDrift, later, later_id
-from environments.resources import deployment, variable_drift
+from environments.program.own import Deployment, Migration, VariableDrift, later, later_id
+from environments.resources import deployment, migration, variable_drift
 from environments.resources.cutover import Cutover
-from environments.resources.migration import Migration
 from environments.resources.ready import Ready
 from environments.resources.temporary_branch import TemporaryBranch
 
@@ -153,22 +161,19 @@ class Environment(pulumi.ComponentResource):
 
     def _migration(self) -> Migration:
         """Bring the served branch's schema up to date, before anything is proven or built with it."""
-        plan = self._topology.migration or MigrationPlan("", "", {})
-        return Migration(
-            "served",
-            project=self._served.project,
-            served_name=self._topology.served_name,
-            branch=self._served.branch,
-            endpoint=self._served.endpoint,
-            database=self._topology.database,
-            owner=self._topology.owner,
-            folder=plan.folder,
-            digest=plan.digest,
-            settings=dict(plan.settings),
-            source=self._topology.own_source,
-            at=self._topology.served_at,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._served.login]),
+        topology = self._topology
+        inputs = migration.Inputs(
+            key=BranchKey(topology.served_name),
+            project=later_id(self._served.project, NeonProject),
+            branch=later_id(self._served.branch, BranchId),
+            endpoint=later_id(self._served.endpoint, EndpointId),
+            database=DatabaseName(topology.database),
+            owner=RoleName(topology.owner),
+            migrations=topology.migration,
+            source=BranchKey(topology.own_source),
+            at=topology.served_at,
         )
+        return Migration("served", inputs, pulumi.ResourceOptions(parent=self, depends_on=[self._served.login]))
 
     def _ready(self) -> Ready:
         login = self._served.login
@@ -209,7 +214,7 @@ class Environment(pulumi.ComponentResource):
     def _waits(self) -> bool:
         """Tell whether migrations are rehearsed and not run."""
         plan = self._topology.migration
-        return bool(plan and plan.settings["stop_after_rehearsal"])
+        return bool(plan and plan.settings.stop_after_rehearsal)
 
     def _cutover(self, ready: Ready, deployment: Deployment | None) -> Cutover:
         topology, login = self._topology, self._served.login

@@ -20,6 +20,7 @@ from environments.plan.topology import (
     ForeignBranch,
     Guard,
     MigrationPlan,
+    MigrationSettings,
     NewProjects,
     NoBranch,
     OwnBranch,
@@ -227,10 +228,23 @@ def _migration(settings: Settings, digest: str | None) -> MigrationPlan | None:
     strategy = settings.strategy
     if not isinstance(strategy, StandardMigration):
         return None
-    chosen = strategy.model_dump(exclude={"kind", "migrations", "lint", "lint_excluded"})
-    lists = {"excluded_rules": list(strategy.lint_excluded), "allow_data_loss": list(strategy.allow_data_loss)}
-    asked = {"level": strategy.lint, "postgres": settings.project.postgres}
-    return MigrationPlan(strategy.migrations, digest or "", chosen | lists | asked)
+    return MigrationPlan(
+        folder=strategy.migrations,
+        digest=digest or "",
+        settings=MigrationSettings(
+            level=strategy.lint,
+            excluded_rules=strategy.lint_excluded,
+            allow_data_loss=strategy.allow_data_loss,
+            postgres=settings.project.postgres,
+            lock_timeout=strategy.lock_timeout,
+            statement_timeout=strategy.statement_timeout,
+            run_timeout=strategy.run_timeout,
+            rehearse=strategy.rehearse,
+            stop_after_rehearsal=strategy.stop_after_rehearsal,
+            restore_point_days=strategy.restore_point_days,
+            table=strategy.table,
+        ),
+    )
 
 
 def _app(settings: Settings, digest: str | None) -> AppPlan | None:

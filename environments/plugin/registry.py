@@ -15,7 +15,7 @@ MODULES: Final = {
     "environments:index:Cutover": "cutover:CutoverProvider",
     "environments:index:Deployment": "deployment:Deployment",
     "environments:index:ExternalLogin": "external_login:ExternalLoginProvider",
-    "environments:index:Migration": "migration:MigrationProvider",
+    "environments:index:Migration": "migration:Migration",
     "environments:index:Ready": "ready:ReadyProvider",
     "environments:index:TemporaryBranch": "temporary_branch:TemporaryBranchProvider",
     "environments:index:Transfer": "transfer:TransferProvider",

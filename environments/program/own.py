@@ -12,7 +12,7 @@ import pulumi
 
 from environments.ids import DeploymentId
 from environments.props import encode, fields_of
-from environments.resources import variable_drift
+from environments.resources import migration, variable_drift
 from environments.resources.deployment import Inputs as DeploymentInputs
 from environments.resources.deployment import Outputs as DeploymentOutputs
 
@@ -66,6 +66,18 @@ class Deployment(Own):
     def __init__(self, name: str, inputs: DeploymentInputs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Deploy the app as `inputs` say."""
         super().__init__(name, inputs, DeploymentOutputs, opts)
+
+
+class Migration(Own):
+    """The migrations of the served branch: which are pending, and the way back from the last run."""
+
+    pending: pulumi.Output[list[str]]
+    restore_point: pulumi.Output[migration.RestorePoint | None]
+    way_back: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: migration.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Bring the branch that `inputs` name to what their migrations say."""
+        super().__init__(name, inputs, migration.Outputs, opts)
 
 
 class VariableDrift(Own):

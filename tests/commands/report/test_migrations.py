@@ -1,11 +1,11 @@
 """Pending migrations in the comment: their SQL, folded, and what is worth knowing of them, wherever they were told."""
 
 from environments.migrations.checks.judge import JudgeOptions
-from environments.migrations.render import told
 from tests.commands.report.test_comment import GOLDEN, recorded, shown
+from tests.migrations.folders import shown as block_of
 from tests.migrations.folders import verdict
 
-BLOCK = told(
+BLOCK = block_of(
     verdict(
         "SELECT '```';\n--> statement-breakpoint\nALTER TABLE orders ADD COLUMN stamp timestamp;",
         "DROP INDEX @octocat",
@@ -41,7 +41,7 @@ SET ROLE other
 
 </details>
 
-- 0003\\_m.sql:1 SET ROLE other: what is made after it belongs to another role, and the app's role gets no rights on it
+- 0003\\_m.sql:1 SET ROLE other: tables made after it belong to another role, and the app's role gets no rights on them
 """
 
 
