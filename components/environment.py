@@ -12,8 +12,18 @@ import pulumiverse_vercel as vercel
 
 from components import branch as neon_side
 from components import variables as vercel_side
-from components.served import Served, make_guest, needs
-from environments.ids import Fingerprint, VariableId, VercelProject
+from components.served import Served, make_external_login, needs
+from environments.clients.neon import Address
+from environments.ids import (
+    BranchId,
+    BranchKey,
+    DatabaseName,
+    EndpointId,
+    NeonProject,
+    RoleName,
+    VariableId,
+    VercelProject,
+)
 from environments.plan.topology import (
     BranchPlan,
     DefaultBranch,
@@ -25,12 +35,12 @@ from environments.plan.topology import (
     Topology,
 )
 from environments.program import existing as already_there
-from environments.program.own import VariableDrift, later, later_id
-from environments.resources import variable_drift
+from environments.program.own import Ready, VariableDrift, later, later_id
+from environments.props import encode
+from environments.resources import ready, variable_drift
 from environments.resources.cutover import Cutover
 from environments.resources.deployment import Deployment
 from environments.resources.migration import Migration
-from environments.resources.ready import Ready
 from environments.resources.temporary_branch import TemporaryBranch
 
 
@@ -51,7 +61,7 @@ class Environment(pulumi.ComponentResource):
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
         self._vercel = vercel.Provider("vercel", team=team)
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
-        self._guest = make_guest(topology, self.neon_project, self)
+        self._external = make_external_login(topology, self.neon_project, self)
         self._adopted = already_there.adopted_branch(topology.stack)
         self.branches: dict[str, neon_side.Branch] = {}
         for plan in topology.branches:
@@ -105,7 +115,7 @@ class Environment(pulumi.ComponentResource):
             parent_is_own=isinstance(plan.parent, OwnBranch),
             plan=plan,
             lends=topology.guard is None,
-            guests=self._guest.kept if self._guest and isinstance(plan.parent, NoBranch) else {},
+            external_logins=later(self._external.kept) if self._external and isinstance(plan.parent, NoBranch) else {},
             database=topology.database,
             owner=topology.owner,
             role=topology.app_role,
@@ -138,15 +148,15 @@ class Environment(pulumi.ComponentResource):
                     project=branch.project,
                     branch=branch.branch.id,
                     endpoint=branch.endpoint.id,
-                    login=branch.access,
+                    login=branch.login,
                     fork=branch.origin.fork,
                     copied_from=branch.copied_from,
                 )
             case ForeignBranch():
-                if self._guest is None:
-                    raise AssertionError("the plan lets no environment without a guest serve another stack's branch")
-                guest = self._guest
-                return Served(project=self.neon_project, branch=guest.branch, endpoint=guest.endpoint, login=guest)
+                if self._external is None:
+                    raise AssertionError("the plan lets no environment of developers serve another stack's branch")
+                login = self._external
+                return Served(project=self.neon_project, branch=login.branch, endpoint=login.endpoint, login=login)
 
     def _default(self) -> pulumi.Input[str | None]:
         if self._default_branch:
@@ -177,16 +187,20 @@ class Environment(pulumi.ComponentResource):
         login = self._served.login
         return Ready(
             "served",
-            project=self._served.project,
-            served_name=self._topology.served_name,
-            branch=self._served.branch,
-            endpoint=self._served.endpoint,
-            database=self._topology.database,
-            owner=self._topology.owner,
-            pooled_url=login.pooled_url,
-            direct_url=login.direct_url,
-            fingerprint=login.fingerprint,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
+            ready.Inputs(
+                name=BranchKey(self._topology.served_name),
+                address=Address(
+                    later_id(self._served.project, NeonProject),
+                    later_id(self._served.branch, BranchId),
+                    later_id(self._served.endpoint, EndpointId),
+                    DatabaseName(self._topology.database),
+                    RoleName(self._topology.owner),
+                ),
+                pooled_url=later(login.pooled_url),
+                direct_url=later(login.direct_url),
+                fingerprint=later(login.fingerprint),
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
         )
 
     def _deployment(self, ready: Ready) -> Deployment | None:
@@ -224,8 +238,8 @@ class Environment(pulumi.ComponentResource):
                 "served_name": topology.served_name,
                 "pointer": topology.pointer,
                 "shuts_logins": topology.shuts_logins,
-                "visited": self._guest.visited if self._guest else {},
-                "claim": {} if isinstance(topology.served, OwnBranch) else needs(topology),
+                "visited": self._external.visited if self._external else {},
+                "claim": {} if isinstance(topology.served, OwnBranch) else encode(needs(topology)),
                 "branch": self._served.branch,
                 "endpoint": self._served.endpoint,
                 "source": topology.own_source,
@@ -282,7 +296,7 @@ class Environment(pulumi.ComponentResource):
                     project=later_id(self.vercel_project, VercelProject),
                     variables={key: later_id(variable.id, VariableId) for key, variable in made.items()},
                     values=urls,
-                    fingerprint=later_id(login.fingerprint, Fingerprint),
+                    fingerprint=later(login.fingerprint),
                 ),
                 pulumi.ResourceOptions(parent=self, protect=not topology.disposable),
             )

@@ -145,18 +145,20 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
     @_reported
     def Create(self, request: Any, context: grpc.ServicerContext) -> Any:
         resource = resource_of(_type(request.urn))
+        new = resource.decoded_inputs(_values(request.properties))
         if request.preview:
-            return provider_pb2.CreateResponse(properties=_struct(resource.planned(None)))
-        id_, outputs = resource.create(resource.decoded_inputs(_values(request.properties)))
+            return provider_pb2.CreateResponse(properties=_struct(resource.planned(None, new)))
+        id_, outputs = resource.create(new)
         return provider_pb2.CreateResponse(id=id_, properties=_struct(resource.encoded(outputs)))
 
     @_reported
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
         resource = resource_of(_type(request.urn))
         old = resource.decoded_state(request.id, _values(request.old_inputs), _values(request.olds))
+        new = resource.decoded_inputs(_values(request.news))
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=_struct(resource.planned(old)))
-        outputs = resource.update(old, resource.decoded_inputs(_values(request.news)))
+            return provider_pb2.UpdateResponse(properties=_struct(resource.planned(old, new)))
+        outputs = resource.update(old, new)
         return provider_pb2.UpdateResponse(properties=_struct(resource.encoded(outputs)))
 
     @_reported

@@ -29,8 +29,8 @@ from environments.clients.app_files import app_digest, app_files
 from environments.clients.http import NotFoundError
 from environments.clients.postgres import connected, user_of
 from environments.clients.vercel import DeploymentFailedError, Vercel
-from environments.database.marker import read_mark
-from environments.ids import DeploymentId
+from environments.database.marker import read_marker
+from environments.ids import BranchId, DeploymentId
 from environments.program.own import LegacyResource
 
 _KEPT = 50
@@ -117,14 +117,14 @@ class Deployment(LegacyResource):
         super().__init__(DeploymentProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
 
 
-def last_served(url: str, branch: str) -> str | None:
+def last_served(url: str, branch: BranchId) -> DeploymentId | None:
     """Return the deployment that served `branch` last with the login of `url`, as the branch itself has noted it.
 
     Raises NotReadyError if the branch takes no connection.
     """
     with connected(url) as connection:
-        mark = read_mark(connection, [user_of(url)], branch)
-    return mark.served_by if mark else None
+        marker = read_marker(connection, [user_of(url)], branch)
+    return marker.served_by if marker else None
 
 
 def _deploy(props: dict[str, Any], built: list[dict[str, str]], *, moved: bool) -> dict[str, Any]:
