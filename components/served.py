@@ -44,7 +44,7 @@ def make_external_login(
         roles=(RoleName(first), RoleName(second)),
         generation=topology.credentials,
     )
-    return ExternalLogin("guest", inputs, pulumi.ResourceOptions(parent=parent, protect=not topology.disposable))
+    return ExternalLogin("external", inputs, pulumi.ResourceOptions(parent=parent, protect=not topology.disposable))
 
 
 def needs(topology: Topology) -> Claim:

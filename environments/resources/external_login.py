@@ -126,7 +126,7 @@ class ExternalLogin(Typed[Inputs, Outputs]):
 
     def create(self, new: Inputs) -> tuple[str, Outputs]:
         """Make the login, if the pointer leads to another stack's branch."""
-        return "guest", _made(new, _NONE)
+        return "external", _made(new, _NONE)
 
     def update(self, old: State[Inputs, Outputs], new: Inputs) -> Outputs:
         """Make the login on another branch, or another one on the same."""

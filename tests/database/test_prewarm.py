@@ -1,4 +1,4 @@
-"""Warming reads into a cold compute's buffers what was hot on another; a branch that stays cold is told, not failed."""
+"""Warming reads into a cold compute's buffers what was hot on another; a branch that stays cold is no failure."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def tables(database: Database, owner: Session) -> Database:
 @pytest.mark.slow
 def test_what_was_hot_is_in_the_buffers_and_what_was_not_is_not(project: Project, tables: Database) -> None:
     hot = [("public", "hot")]
-    project.suspend()  # and the next connection starts the compute anew, with nothing in its buffers
+    project.suspend()  # and the next connection starts the compute again, with nothing in its buffers
     with tables.owner() as cold:
-        assert blocks_read(cold, "hot") > 100, "a compute that was started anew has read nothing yet"
+        assert blocks_read(cold, "hot") > 100, "a compute that was started again has read nothing yet"
     project.suspend()
     with tables.owner() as connection:
         read = prewarm(connection, hot)
