@@ -13,8 +13,9 @@ import pulumiverse_vercel as vercel
 
 from components.branch import Branch, BranchArgs
 from components.projects import make_projects
-from components.served import Served, make_guest, needs
+from components.served import Served, make_external_login, needs
 from components.variables import make_variable
+from environments.clients.neon import Address
 from environments.ids import (
     BranchId,
     BranchKey,
@@ -35,10 +36,10 @@ from environments.plan.topology import (
     Topology,
 )
 from environments.program import existing
-from environments.program.own import Deployment, Migration, VariableDrift, later, later_id
-from environments.resources import deployment, migration, variable_drift
+from environments.program.own import Deployment, Migration, Ready, VariableDrift, later, later_id
+from environments.props import encode
+from environments.resources import deployment, migration, ready, variable_drift
 from environments.resources.cutover import Cutover
-from environments.resources.ready import Ready
 from environments.resources.temporary_branch import TemporaryBranch
 
 
@@ -59,7 +60,7 @@ class Environment(pulumi.ComponentResource):
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
         self._vercel = vercel.Provider("vercel", team=team)
         self._projects = make_projects(topology.projects, self, self._vercel)
-        self._guest = make_guest(topology, self._projects.neon_project, self)
+        self._external = make_external_login(topology, self._projects.neon_project, self)
         self._adopted = existing.adopted_branch(topology.stack)
         self.branches: dict[str, Branch] = {}
         for plan in topology.branches:
@@ -114,7 +115,7 @@ class Environment(pulumi.ComponentResource):
             parent_is_own=isinstance(plan.parent, OwnBranch),
             plan=plan,
             lends=topology.guard is None,
-            guests=self._guest.kept if self._guest and isinstance(plan.parent, NoBranch) else {},
+            external_logins=later(self._external.kept) if self._external and isinstance(plan.parent, NoBranch) else {},
             database=topology.database,
             owner=topology.owner,
             role=topology.app_role,
@@ -147,17 +148,16 @@ class Environment(pulumi.ComponentResource):
                     project=branch.project,
                     branch=branch.branch.id,
                     endpoint=branch.endpoint.id,
-                    login=branch.access,
+                    login=branch.login,
                     fork=branch.origin.fork,
                     copied_from=branch.copied_from,
                 )
             case ForeignBranch():
-                if self._guest is None:
-                    raise AssertionError("the plan lets no environment without a guest serve another stack's branch")
-                guest = self._guest
-                return Served(
-                    project=self._projects.neon_project, branch=guest.branch, endpoint=guest.endpoint, login=guest
-                )
+                if self._external is None:
+                    raise AssertionError("the plan lets no environment of developers serve another stack's branch")
+                login = self._external
+                project = self._projects.neon_project
+                return Served(project=project, branch=login.branch, endpoint=login.endpoint, login=login)
 
     def _migration(self) -> Migration:
         """Bring the served branch's schema up to date, before anything is proven or built with it."""
@@ -179,16 +179,20 @@ class Environment(pulumi.ComponentResource):
         login = self._served.login
         return Ready(
             "served",
-            project=self._served.project,
-            served_name=self._topology.served_name,
-            branch=self._served.branch,
-            endpoint=self._served.endpoint,
-            database=self._topology.database,
-            owner=self._topology.owner,
-            pooled_url=login.pooled_url,
-            direct_url=login.direct_url,
-            fingerprint=login.fingerprint,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
+            ready.Inputs(
+                name=BranchKey(self._topology.served_name),
+                address=Address(
+                    later_id(self._served.project, NeonProject),
+                    later_id(self._served.branch, BranchId),
+                    later_id(self._served.endpoint, EndpointId),
+                    DatabaseName(self._topology.database),
+                    RoleName(self._topology.owner),
+                ),
+                pooled_url=later(login.pooled_url),
+                direct_url=later(login.direct_url),
+                fingerprint=later(login.fingerprint),
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
         )
 
     def _deployment(self, ready: Ready) -> Deployment | None:
@@ -228,8 +232,8 @@ class Environment(pulumi.ComponentResource):
                 "served_name": topology.served_name,
                 "pointer": topology.pointer,
                 "shuts_logins": topology.shuts_logins,
-                "visited": self._guest.visited if self._guest else {},
-                "claim": {} if isinstance(topology.served, OwnBranch) else needs(topology),
+                "visited": self._external.visited if self._external else {},
+                "claim": {} if isinstance(topology.served, OwnBranch) else encode(needs(topology)),
                 "branch": self._served.branch,
                 "endpoint": self._served.endpoint,
                 "source": topology.own_source,
@@ -286,7 +290,7 @@ class Environment(pulumi.ComponentResource):
                     project=later_id(self._projects.vercel_project, VercelProject),
                     variables={key: later_id(variable.id, VariableId) for key, variable in made.items()},
                     values=urls,
-                    fingerprint=later_id(login.fingerprint, Fingerprint),
+                    fingerprint=later(login.fingerprint),
                 ),
                 pulumi.ResourceOptions(parent=self, protect=not topology.disposable),
             )

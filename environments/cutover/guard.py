@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -11,9 +12,10 @@ from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, Connection, connected
 from environments.cutover.review import is_known
 from environments.database.copy.fill import read_note
-from environments.database.marker import read_mark
+from environments.database.marker import read_marker
 from environments.database.provenance import EVERY_ROW, broken
 from environments.database.rows import RowCount, count_rows
+from environments.ids import BranchId, RoleName, Transaction
 
 ANY = -1
 _COUNT_SECONDS = 20.0
@@ -86,7 +88,9 @@ def rows_of(leaving: dict[str, Any], news: dict[str, Any], *, planned: bool = Fa
         return RowCount((), f"its database could not be asked ({error})")
 
 
-def own_rows(connection: Connection, branch: str, roles: list[str], baseline: str, since: int = 0) -> RowCount:
+def own_rows(
+    connection: Connection, branch: BranchId, roles: Sequence[RoleName], baseline: Transaction, since: int = 0
+) -> RowCount:
     """Count what was written since `baseline`, or since the transaction `since` if that is later.
 
     The database itself has to say that `branch` began with that baseline. One that was filled by dump and restore began
@@ -110,10 +114,10 @@ def copies_again(leaving: dict[str, Any], news: dict[str, Any]) -> bool:
         return True
     try:
         with Neon() as neon, connected(neon.uri(address(news), pooled=False)) as owner:
-            mark = read_mark(owner, news["roles"], news["branch"])
+            marker = read_marker(owner, news["roles"], news["branch"])
     except UNREACHABLE:
         return False
-    return mark is None or mark.served_by is None
+    return marker is None or marker.served_by is None
 
 
 def _fork(neon: Neon, leaving: dict[str, Any], news: dict[str, Any]) -> int | None:

@@ -19,12 +19,13 @@ from environments.clients.postgres import UNREACHABLE, Connection, connected
 from environments.clients.vercel import Vercel
 from environments.cutover.guard import Allowance, LeftBehindError, address, copies_again, rows_of
 from environments.cutover.probe import Health, UnhealthyError, probe
-from environments.database.app_role import baseline
 from environments.database.fence import lift_fence, raise_fence
 from environments.database.logins import close_login, drain, existing
-from environments.database.marker import BranchMarker, Claim, drop_claim, read_mark, write_mark
-from environments.database.provenance import EVERY_ROW, note_served
+from environments.database.marker import BranchMarker, Claim, drop_claim, read_marker, write_marker
+from environments.database.provenance import EVERY_ROW, baseline, note_served
 from environments.database.rows import RowCount, count_rows
+from environments.ids import BranchId
+from environments.props import decode
 from environments.resources.transfer import copy_again, cut_short
 
 _KEPT = ("neon", "branch", "endpoint", "database", "owner", "role", "roles", "served_name", "baseline", "claim")
@@ -135,9 +136,9 @@ def _claim(owner: Connection, props: dict[str, Any], undo: ExitStack) -> None:
     """Tell the stack that owns the branch what is needed of it, before anything points to it."""
     if props["claim"]:
         role, branch = props["role"], props["branch"]
-        mark = read_mark(owner, props["roles"], branch) or BranchMarker(EVERY_ROW)
-        undo.callback(write_mark, owner, role, branch, mark)
-        write_mark(owner, role, branch, replace(mark, claim=Claim.of(props["claim"])))
+        marker = read_marker(owner, props["roles"], branch) or BranchMarker(branch, EVERY_ROW)
+        undo.callback(write_marker, owner, role, marker)
+        write_marker(owner, role, replace(marker, claim=decode(Claim, props["claim"])))
 
 
 def _undo(undo: ExitStack, error: Exception) -> None:
@@ -200,7 +201,9 @@ def _finish(
     undone = to_fence | (fence_later(claimed) if claimed else {})
     try:
         with _owner(props) as owner:
-            note_served(owner, props)
+            claim = decode(Claim, props["claim"]) if props["claim"] else None
+            served = props["deployment"] or None
+            note_served(owner, props["branch"], props["role"], props["roles"], served_by=served, claim=claim)
             for role in props["roles"]:
                 if role != props["role"]:
                     close_login(owner, role)
@@ -215,7 +218,7 @@ def _finish(
         for branch, waiting in to_fence.items():
             with _owner(waiting) as owner:
                 raise_fence(owner, existing(owner, waiting["roles"]))
-                drop_claim(owner, waiting["roles"], branch)
+                drop_claim(owner, waiting["roles"], BranchId(branch))
             del undone[branch]
             count, was = rows_of(waiting, props), waiting["served_name"]
             log.info(f"{props['served_name']} serves. {was} is read-only now; only it holds {count}.")

@@ -5,7 +5,6 @@ What a move costs is counted and refused here, before anything happens; the move
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import pulumi
@@ -28,11 +27,13 @@ from environments.cutover.first_cutover import serving_now, takeover_refusal
 from environments.cutover.guard import Allowance, address, copies_again, move_refusal, rows_of, swap_refusal
 from environments.cutover.move import cut_over, fence_later, served_by
 from environments.cutover.review import first_review, handover_review, is_known, move_review, same_branch_review
+from environments.cutover.served import ServedBranch
 from environments.database.fence import is_fenced
-from environments.database.marker import read_claims, read_mark
+from environments.database.marker import read_claims, read_marker
 from environments.database.provenance import EVERY_ROW, broken
 from environments.ids import BranchId, DeploymentId
 from environments.program.own import LegacyResource
+from environments.props import decode, encode
 from environments.resources.deployment import last_served
 
 _POINTER = ("branch", "served_name", "claim", "fingerprint", "deployment", "baseline")
@@ -176,9 +177,10 @@ def _really_served(props: dict[str, Any]) -> dict[str, Any]:
 def _left_claimed(props: dict[str, Any]) -> dict[str, Any]:
     """Return as unfinished what a move that was cut short claimed and doesn't serve: its stack couldn't let it go."""
     left = {}
-    for branch, place in (props.get("visited") or {}).items():
+    for branch, visited in (props.get("visited") or {}).items():
         if branch == props["branch"]:
             continue
+        place = _flat(decode(ServedBranch, visited))
         try:
             with Neon() as neon, connected(neon.uri(address(place), pooled=False)) as connection:
                 if set(read_claims(connection, branch)) & set(place["roles"]):
@@ -189,6 +191,14 @@ def _left_claimed(props: dict[str, Any]) -> dict[str, Any]:
     return {"unfinished": {"fence": waiting | left}} if left else {}
 
 
+def _flat(place: ServedBranch) -> dict[str, Any]:
+    """Return a branch as `fence_later` writes one."""
+    where = place.address
+    found = {"neon": where.project, "branch": where.branch, "endpoint": where.endpoint, "database": where.database}
+    found |= {"owner": where.owner, "role": place.role, "served_name": place.key, "baseline": place.baseline}
+    return found | {"roles": list(place.roles), "claim": encode(place.claim) if place.claim else {}}
+
+
 def _of_branch(props: dict[str, Any], branch: BranchId) -> dict[str, Any]:
     with Neon() as neon:
         name = neon.branch(props["neon"], branch).name
@@ -197,6 +207,6 @@ def _of_branch(props: dict[str, Any], branch: BranchId) -> dict[str, Any]:
             raise NotReadyError(f"branch {name} has no compute")
         found = {"neon": props["neon"], "branch": branch, "served_name": name, "endpoint": computes[0].id}
         with connected(neon.uri(address(props | found), pooled=False)) as connection:
-            mark = read_mark(connection, props["roles"], branch)
-    claim = asdict(mark.claim) if mark and mark.claim else {}
-    return found | {"baseline": mark.baseline if mark else EVERY_ROW, "claim": claim}
+            marker = read_marker(connection, props["roles"], branch)
+    claim = encode(marker.claim) if marker and marker.claim else {}
+    return found | {"baseline": marker.baseline if marker else EVERY_ROW, "claim": claim}

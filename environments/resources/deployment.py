@@ -20,7 +20,7 @@ from environments.clients.app_files import app_digest, app_files
 from environments.clients.http import NotFoundError
 from environments.clients.postgres import connected, user_of
 from environments.clients.vercel import DeploymentFailedError, Vercel
-from environments.database.marker import read_mark
+from environments.database.marker import read_marker
 from environments.ids import BranchId, DeploymentId, Fingerprint, NeonProject, VercelProject
 from environments.props import Secret, Unknown, Unwatched, known
 from environments.resources.typed import Checked, State, Typed
@@ -104,7 +104,7 @@ def last_served(url: str, branch: BranchId) -> DeploymentId | None:
     Raises NotReadyError if the branch takes no connection.
     """
     with connected(url) as connection:
-        marker = read_mark(connection, [user_of(url)], branch)
+        marker = read_marker(connection, [user_of(url)], branch)
     return DeploymentId(marker.served_by) if marker and marker.served_by else None
 
 

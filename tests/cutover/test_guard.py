@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from environments.cutover.guard import rows_of
-from environments.database.app_role import baseline, user_schemas
-from environments.database.marker import BranchMarker, read_mark, write_mark
-from environments.database.provenance import EVERY_ROW, note_served
-from environments.resources.app_login import AppLoginProvider
+from environments.database.marker import BranchMarker, read_marker, write_marker
+from environments.database.provenance import EVERY_ROW, baseline, note_served
+from environments.database.schemas import user_schemas
+from environments.ids import BranchId, DeploymentId
 from tests.localcloud.neon.hosting import API_KEY, Host, Project
 from tests.resources.computes import OWNER, Database, Session, run
 
@@ -27,7 +27,7 @@ class Marked:
     """A branch whose baseline was taken and noted, as AppLogin does, with what a cutover's state knows of it."""
 
     database: Database
-    branch: str
+    branch: BranchId
     endpoint: str
     state: dict[str, Any]
 
@@ -54,7 +54,7 @@ class Marked:
 def cloned(database: Database, parent: str, *, marked: bool = True) -> Marked:
     project = database.project
     made = project.branch(next(NAMES), parent=parent)
-    branch, endpoint = made["branch"]["id"], made["endpoints"][0]["id"]
+    branch, endpoint = BranchId(made["branch"]["id"]), made["endpoints"][0]["id"]
     state: dict[str, Any] = {"neon": project.answer["project"]["id"], "branch": branch, "endpoint": endpoint}
     state |= {"database": database.name, "owner": OWNER, "role": database.role, "roles": [database.role]}
     state |= {
@@ -69,7 +69,7 @@ def cloned(database: Database, parent: str, *, marked: bool = True) -> Marked:
     with database.owner(branch) as session:
         state["baseline"] = baseline(session)
         if marked:
-            write_mark(session, database.role, branch, BranchMarker(state["baseline"]))
+            write_marker(session, database.role, BranchMarker(branch, state["baseline"]))
     return Marked(database, branch, endpoint, state)
 
 
@@ -130,15 +130,15 @@ def test_a_restore_to_before_the_mark_or_from_elsewhere_leaves_the_rows_unknown(
     for source in (sibling.branch, root.project.root):
         served.restore(source, keep=False)
         served.write(1)
-        assert "bears no mark of its own" in str(counted(served))
+        assert "has no marker of this branch" in str(counted(served))
     early = cloned(root, root.project.root, marked=False)
     moment = early.moment()
     with early.session() as session:
-        write_mark(session, root.role, early.branch, BranchMarker(early.state["baseline"]))
+        write_marker(session, root.role, BranchMarker(early.branch, early.state["baseline"]))
     early.write(1)
     assert counted(early) == 1
     early.restore(early.branch, moment)
-    assert "bears no mark of its own" in str(counted(early))
+    assert "has no marker of this branch" in str(counted(early))
 
 
 @pytest.mark.parametrize("marked", [True, False])
@@ -151,7 +151,7 @@ def test_a_restore_from_a_descendant_counts_also_what_was_written_there_or_is_un
     served.restore(child.branch)
     served.write(300)
     # A descendant with credentials of its own has overwritten the mark, on the role that both have.
-    assert counted(served) == 321 if not marked else "bears no mark of its own" in str(counted(served))
+    assert counted(served) == 321 if not marked else "has no marker of this branch" in str(counted(served))
 
 
 def test_a_restore_that_is_taken_back_counts_as_before(root: Database, served: Marked) -> None:
@@ -217,12 +217,13 @@ def test_a_copy_that_is_still_to_be_made_or_has_no_credentials_yet_counts_from_t
 def test_what_is_noted_of_a_deployment_makes_no_baseline_up(root: Database, served: Marked) -> None:
     def noted() -> BranchMarker | None:
         with served.session() as session:
-            note_served(session, served.state)
-            return read_mark(session, [root.role], served.branch)
+            note_served(session, served.branch, root.role, [root.role], served_by=deployment, claim=None)
+            return read_marker(session, [root.role], served.branch)
 
-    assert noted() == BranchMarker(served.state["baseline"], "dpl_1")
+    deployment = DeploymentId("dpl_1")
+    assert noted() == BranchMarker(served.branch, served.state["baseline"], deployment)
     served.restore(root.project.root, keep=False)
-    assert noted() == BranchMarker(EVERY_ROW, "dpl_1")
+    assert noted() == BranchMarker(served.branch, EVERY_ROW, deployment)
     assert isinstance(counted(served), str)
 
 
@@ -233,38 +234,3 @@ def test_a_restore_during_the_count_is_no_count(served: Marked, monkeypatch: pyt
 
     monkeypatch.setattr("environments.database.rows.user_schemas", schemas)
     assert "could not be asked" in str(counted(served))
-
-
-def refreshed(props: dict[str, Any]) -> dict[str, Any]:
-    """Return what an AppLogin' state says after a refresh."""
-    return AppLoginProvider().read("id", dict(props)).outs or {}
-
-
-def test_credentials_that_a_restore_took_away_are_noticed_by_a_refresh(
-    root: Database, served: Marked, capsys: pytest.CaptureFixture[str]
-) -> None:
-    props = served.state | {"project": served.state["neon"], "generation": 1}
-    assert refreshed(props) == props
-    with served.session() as session:
-        run(session, f'COMMENT ON ROLE "{root.role}" IS NULL')
-    found = refreshed(props)
-    assert found["baseline"] == EVERY_ROW
-    assert AppLoginProvider().diff("id", found, props).changes
-    assert "bears no mark of its own" in capsys.readouterr().err
-    with served.session() as session:
-        run(session, f'DROP OWNED BY "{root.role}"; DROP ROLE "{root.role}"')
-    found = refreshed(props | {"baseline": EVERY_ROW})
-    assert AppLoginProvider().diff("id", found, props).changes
-    assert f"the role {root.role} isn't there" in capsys.readouterr().err
-
-
-def test_a_refresh_keeps_the_credentials_of_a_branch_that_does_not_answer_and_drops_those_of_one_that_is_gone(
-    served: Marked, capsys: pytest.CaptureFixture[str]
-) -> None:
-    project = served.database.project
-    project.host.call("DELETE", f"{project.path}/endpoints/{served.endpoint}")
-    props = served.state | {"project": served.state["neon"]}
-    assert refreshed(props) == props
-    assert "can't be told" in capsys.readouterr().err
-    project.host.call("DELETE", f"{project.path}/branches/{served.branch}")
-    assert AppLoginProvider().read("id", props).id == ""

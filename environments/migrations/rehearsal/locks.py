@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from environments.clients.postgres import Connection
-from environments.database.app_role import user_schemas
+from environments.database.schemas import user_schemas
 
 _MODES = (
     "AccessShareLock",

@@ -6,7 +6,7 @@ import time
 
 from environments.clients.lazy_imports import psycopg, sql
 from environments.clients.postgres import Connection
-from environments.database.app_role import user_schemas
+from environments.database.schemas import user_schemas
 
 _SECONDS = 20.0
 
