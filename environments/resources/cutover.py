@@ -13,6 +13,7 @@ from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
 from environments.clients.vercel import Vercel, visit
 from environments.cutover.cut_over import cut_over, move_between, served_by, steps_of
+from environments.cutover.deployment_marks import DeploymentMarks
 from environments.cutover.first_cutover import domain_holder, first_refusal
 from environments.cutover.guard import move_refusal, require_allowed, rows_of, swap_refusal
 from environments.cutover.pointer import BranchToServe, Outputs, Pointer, StagedDeployment, Unfinished
@@ -131,20 +132,20 @@ def _really_served(old: State[Pointer, Outputs], noted: StagedDeployment) -> Sta
         serving = vercel.serving(domain)
         if serving in (None, noted.id):
             return old
-        meta = vercel.deployment(serving).meta
-    branch = BranchId(meta["neonBranch"]) if meta.get("neonBranch") else None
+        marks = DeploymentMarks.of(vercel.deployment(serving).meta)
+    branch = marks.branch
     if branch is None and noted.redeploys and visit(domain, noted.health.path).branch in (None, pointer.branch.id):
         return old
     led = replace(pointer, deployment=replace(noted, id=serving))
-    if branch in (None, pointer.branch.id):
+    if branch is None or branch == pointer.branch.id:
         return replace(old, inputs=led)
-    project = NeonProject(meta["neonProject"]) if meta.get("neonProject") else known(pointer.branch.project)
+    project = marks.project or known(pointer.branch.project)
     try:
         found = _found(pointer.branch, project, branch)
     except UNREACHABLE as error:
         log.warn(f"{domain} leads to {serving}, whose database can't be reached: {error}")
         return replace(old, inputs=led)
-    led = replace(led, branch=replace(found, fingerprint=Fingerprint(meta.get("credentials", ""))))
+    led = replace(led, branch=replace(found, fingerprint=marks.credentials or Fingerprint("")))
     before = pointer.branch.made()
     unfinished = Unfinished(fence={before.address.branch: before})
     return replace(old, inputs=led, outputs=replace(old.outputs, served=served_by(led), unfinished=unfinished))
