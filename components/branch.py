@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import pulumi
 import pulumi_neon as neon
 
 from environments.clients.neon import Address
+from environments.cutover.pointer import CopiedFrom
 from environments.database.login import KeptLogin
 from environments.ids import BranchId, DatabaseName, EndpointId, NeonProject, RoleName
 from environments.plan.topology import BranchPlan, Compute, NoBranch
-from environments.program.own import AppLogin, later_id
+from environments.program.own import AppLogin, later, later_id
 from environments.resources import app_login
 from environments.resources.branch_source import BranchSource
 from environments.resources.temporary_branch import TemporaryBranch
@@ -76,11 +77,12 @@ class Branch(pulumi.ComponentResource):
         self.branch = _permanent(self, name, args) if plan.lifetime is None else _temporary(self, name, args)
 
     @property
-    def copied_from(self) -> dict[str, pulumi.Input[Any]] | None:
+    def copied_from(self) -> CopiedFrom | None:
         """What a cutover has to know of a branch that was filled by dump and restore; None for a clone."""
         if self.transfer is None:
             return None
-        return {"source_branch": self._args.parent, "seconds": self.transfer.seconds}
+        source = cast("BranchId | None", self._args.parent)
+        return CopiedFrom(source_branch=source, seconds=later(self.transfer.seconds))
 
     @property
     def address(self) -> Address:

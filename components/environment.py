@@ -6,6 +6,7 @@ replaces and deletes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pulumi
@@ -16,17 +17,23 @@ from components.projects import make_projects
 from components.served import Served, make_external_login, needs
 from components.variables import make_variable
 from environments.clients.neon import Address
+from environments.cutover.pointer import BranchToServe, HealthCheck, Lineage, Pointer, StagedDeployment
+from environments.cutover.served import ServedBranch
 from environments.ids import (
     BranchId,
     BranchKey,
     DatabaseName,
+    DeploymentId,
     EndpointId,
     Fingerprint,
+    Lsn,
     NeonProject,
     RoleName,
+    Transaction,
     VariableId,
     VercelProject,
 )
+from environments.migrations.restore_point import RestorePoint
 from environments.plan.topology import (
     BranchPlan,
     DefaultBranch,
@@ -36,10 +43,8 @@ from environments.plan.topology import (
     Topology,
 )
 from environments.program import existing
-from environments.program.own import Deployment, Migration, Ready, VariableDrift, later, later_id
-from environments.props import encode
+from environments.program.own import Cutover, Deployment, Migration, Ready, VariableDrift, later, later_id
 from environments.resources import deployment, migration, ready, variable_drift
-from environments.resources.cutover import Cutover
 from environments.resources.temporary_branch import TemporaryBranch
 
 
@@ -221,51 +226,51 @@ class Environment(pulumi.ComponentResource):
         return bool(plan and plan.settings.stop_after_rehearsal)
 
     def _cutover(self, ready: Ready, deployment: Deployment | None) -> Cutover:
-        topology, login = self._topology, self._served.login
-        app, guard = topology.app, topology.guard
-        accepted = (guard and guard.accepted) or ("", 0)
-        return Cutover(
-            "served",
-            {
-                "neon": self._served.project,
-                "vercel": self._projects.vercel_project,
-                "served_name": topology.served_name,
-                "pointer": topology.pointer,
-                "shuts_logins": topology.shuts_logins,
-                "visited": self._external.visited if self._external else {},
-                "claim": {} if isinstance(topology.served, OwnBranch) else encode(needs(topology)),
-                "branch": self._served.branch,
-                "endpoint": self._served.endpoint,
-                "source": topology.own_source,
-                "fork": self._served.fork,
-                "copy": self._served.copied_from,
-                "lsn": topology.served_lsn,
-                "restore_point": self.migration.restore_point,
-                "database": topology.database,
-                "owner": topology.owner,
-                "role": topology.app_role,
-                "roles": list(topology.app_roles),
-                "fingerprint": login.fingerprint,
-                "app_url": login.pooled_url,
-                "baseline": login.baseline,
-                "deployment": deployment.deployment if deployment else "",
-                "deployment_url": deployment.url if deployment else "",
-                "redeploys": bool(app and not app.path),
-                "health_path": app.health_path if app else "",
-                "health_status": app.health_status if app else 0,
-                "facts": dict(topology.facts),
-                "guard": guard
-                and {
-                    "moves": guard.moves,
-                    "live": guard.live,
-                    "rows": guard.rows_left_behind,
-                    "fence_first": guard.fence_first,
-                    "accepted_branch": accepted[0],
-                    "accepted_rows": accepted[1],
-                },
-            },
-            pulumi.ResourceOptions(parent=self, depends_on=[ready], protect=not topology.disposable),
+        topology, login, served = self._topology, self._served.login, self._served
+        own, app = isinstance(topology.served, OwnBranch), topology.app
+        branch = BranchToServe(
+            key=BranchKey(topology.served_name),
+            project=later_id(served.project, NeonProject),
+            id=later_id(served.branch, BranchId),
+            endpoint=later_id(served.endpoint, EndpointId),
+            database=DatabaseName(topology.database),
+            owner=RoleName(topology.owner),
+            role=RoleName(topology.app_role),
+            roles=(RoleName(topology.app_roles[0]), RoleName(topology.app_roles[1])),
+            fingerprint=later_id(login.fingerprint, Fingerprint),
+            baseline=later_id(login.baseline, Transaction),
+            claim=None if own else needs(topology),
         )
+        staged = (
+            StagedDeployment(
+                id=later_id(deployment.deployment, DeploymentId),
+                url=later(deployment.url),
+                redeploys=not app.path,
+                health=HealthCheck(path=app.health_path, status=app.health_status),
+            )
+            if deployment and app
+            else None
+        )
+        pointer = Pointer(
+            vercel=later_id(self._projects.vercel_project, VercelProject),
+            serve=topology.pointer,
+            branch=branch,
+            lineage=Lineage(
+                source=BranchKey(topology.own_source) if topology.own_source else None,
+                fork=later_id(served.fork, Transaction),
+                lsn=Lsn(topology.served_lsn) if topology.served_lsn else None,
+                copy=served.copied_from,
+            ),
+            restore_point=cast("RestorePoint | None", self.migration.restore_point),
+            app_url=later(login.pooled_url),
+            deployment=staged,
+            shuts_logins=topology.shuts_logins,
+            visited=cast("Mapping[str, ServedBranch]", self._external.visited if self._external else {}),
+            summary=topology.summary,
+            guard=topology.guard,
+        )
+        held = pulumi.ResourceOptions(parent=self, depends_on=[ready], protect=not topology.disposable)
+        return Cutover("served", pointer, held)
 
     def _variables(self) -> None:
         login, topology = self._served.login, self._topology

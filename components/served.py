@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 
+from environments.cutover.pointer import CopiedFrom
 from environments.database.marker import Claim
 from environments.ids import BranchId, BranchKey, DatabaseName, NeonProject, RoleName, StackName
 from environments.plan.topology import ForeignBranch, Topology
@@ -23,7 +23,7 @@ class Served:
     endpoint: pulumi.Output[str]
     login: AppLogin | ExternalLogin
     fork: pulumi.Output[str] | str = ""
-    copied_from: dict[str, pulumi.Input[Any]] | None = None
+    copied_from: CopiedFrom | None = None
 
 
 def make_external_login(

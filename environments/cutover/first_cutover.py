@@ -7,57 +7,59 @@ and an app may name it in the answer to the health check; of any other a person 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from environments.clients.vercel import Vercel, visit
-from environments.cutover.guard import ANY, Allowance
-from environments.cutover.review import is_known
+from environments.cutover.deployment_marks import DeploymentMarks
+from environments.cutover.pointer import Pointer
+from environments.ids import BranchId, DeploymentId
+from environments.plan.topology import ANY_ROWS
+from environments.props import Unknown
 
 
 @dataclass(frozen=True)
-class Serving:
+class DomainHolder:
     """The deployment that has the domain, and the id of the branch that it uses, None if that isn't known.
 
     One that is not `ours` connects with a login that was there before.
     """
 
-    deployment: str
+    deployment: DeploymentId
     domain: str
-    branch: str | None
+    branch: BranchId | None
     ours: bool
 
 
-def serving_now(news: dict[str, Any]) -> Serving | None:
-    """Return what has the domain of a Cutover that is still to be made, or None."""
-    if not is_known(news["vercel"]):
+def domain_holder(new: Pointer) -> DomainHolder | None:
+    """Return what has the domain of a pointer that leads nowhere yet, or None."""
+    if isinstance(new.vercel, Unknown):
         return None
     with Vercel() as vercel:
-        domain = vercel.domain(news["vercel"])
+        domain = vercel.domain(new.vercel)
         serving = vercel.serving(domain)
-        meta = (vercel.deployment(serving).meta or {}) if serving else {}
-    if serving is None:
-        return None
-    ours = meta.get("neonBranch")
-    branch = ours or (visit(domain, news["health_path"]).branch if news["health_path"] else None)
-    return Serving(serving, domain, branch, ours is not None)
+        if serving is None:
+            return None
+        ours = DeploymentMarks.of(vercel.deployment(serving).meta).branch
+    path = new.deployment.health.path if new.deployment else ""
+    branch = ours or (visit(domain, path).branch if path else None)
+    return DomainHolder(serving, domain, branch, ours is not None)
 
 
-def takeover_refusal(news: dict[str, Any], serving: Serving | None) -> str:
-    """Return why the domain may not be taken from what serves, or nothing."""
-    if serving is None:
+def first_refusal(new: Pointer, holder: DomainHolder | None) -> str:
+    """Return why the domain may not be taken from what has it, or nothing."""
+    if holder is None:
         return ""
-    now, who = news["served_name"], f"{serving.deployment}, which serves {serving.domain} now,"
-    if not serving.ours and serving.branch in (None, news["branch"]) and news["shuts_logins"]:
+    now, who = new.branch.key, f"{holder.deployment}, which serves {holder.domain} now,"
+    if not holder.ours and holder.branch in (None, new.branch.id) and new.shuts_logins:
         return (
             f"{who} would lose its login before the domain has moved: write logins: keep at "
             f"environments:branches.{now}, and take that out again once {now} serves"
         )
-    if serving.branch == news["branch"] or _accepted(news, serving):
+    if holder.branch == new.branch.id or _is_accepted(new, holder):
         return ""
-    accept = f'pulumi config set accept \'{{"branch": "{serving.deployment}", "rows": "any"}}\''
-    if serving.branch:
+    accept = f'pulumi config set accept \'{{"branch": "{holder.deployment}", "rows": "any"}}\''
+    if holder.branch:
         return (
-            f"{who} uses branch {serving.branch}: the rows that visitors wrote to it would be left behind, and how "
+            f"{who} uses branch {holder.branch}: the rows that visitors wrote to it would be left behind, and how "
             f"many those are isn't known here. To take the domain all the same: {accept}"
         )
     return (
@@ -66,6 +68,6 @@ def takeover_refusal(news: dict[str, Any], serving: Serving | None) -> str:
     )
 
 
-def _accepted(news: dict[str, Any], serving: Serving) -> bool:
-    allowance = Allowance.of(news["guard"])
-    return allowance.accepted_branch == serving.deployment and allowance.accepted_rows == ANY
+def _is_accepted(new: Pointer, holder: DomainHolder) -> bool:
+    accepted = new.guard.accepted if new.guard else None
+    return accepted is not None and accepted.branch == holder.deployment and accepted.rows == ANY_ROWS

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from environments.clients.vercel import BYPASS_SECRET, Answer, visit
+from environments.cutover.pointer import HealthCheck
+from environments.errors import FailedError
+from environments.ids import BranchId
 
 _PATIENCE = 30.0
 _PAUSE = 0.25
 _UNAUTHORIZED = 401
 
 
-class UnhealthyError(Exception):
+class UnhealthyError(FailedError):
     """A deployment did not answer as it should."""
 
 
-@dataclass(frozen=True)
-class Health:
-    """The path to ask for, the HTTP status that means healthy, and the id of the branch that must answer."""
-
-    path: str
-    status: int
-    branch: str
-
-
-def probe(host: str, health: Health, patience: float = _PATIENCE) -> None:
-    """Return once `host` answers with the expected status, from the expected branch if the answer names one.
+def probe(host: str, health: HealthCheck, branch: BranchId, patience: float = _PATIENCE) -> None:
+    """Return once `host` answers with the expected status, from `branch` if the answer names one.
 
     An answer names its branch by a JSON object with the key `branch`, as the example app's does; it would else be
     possible to promote a deployment that is healthy on another database. Raises UnhealthyError after `patience`
@@ -36,22 +29,23 @@ def probe(host: str, health: Health, patience: float = _PATIENCE) -> None:
     deadline = time.monotonic() + patience
     while True:
         answer = visit(host, health.path)
-        if answer.status == health.status and answer.branch in (None, health.branch):
+        if answer.status == health.status and answer.branch in (None, branch):
             return
         protected = answer.status == _UNAUTHORIZED and health.status != _UNAUTHORIZED
         if protected or time.monotonic() > deadline:
-            raise UnhealthyError(f"https://{host}{health.path} {_told(answer, health, protected=protected)}")
+            found = _described(answer, health, branch, protected=protected)
+            raise UnhealthyError(f"https://{host}{health.path} {found}")
         time.sleep(_PAUSE)
 
 
-def _told(answer: Answer, health: Health, *, protected: bool) -> str:
+def _described(answer: Answer, health: HealthCheck, branch: BranchId, *, protected: bool) -> str:
     if protected:
         return (
             "answers status 401, Vercel's deployment protection: make a Protection Bypass for Automation in the "
             f"project's settings and export its secret as {BYPASS_SECRET}"
         )
     if answer.status == health.status:
-        return f"answers from branch {answer.branch}, not from {health.branch}: it uses another database"
+        return f"answers from branch {answer.branch}, not from {branch}: it uses another database"
     if answer.status:
         return f"answers status {answer.status}, expected status {health.status}"
     return f"answers nothing ({answer.failure})"

@@ -1,159 +1,182 @@
-"""The review: what a move of the pointer means, in plain words, before it happens. One block, 100 columns wide."""
+"""The review: what a move of the pointer means, in plain words, before it happens."""
 
 from __future__ import annotations
 
-import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from environments.props import UNKNOWN_VALUE
+from environments.cutover.guard import rows_behind
+from environments.cutover.pointer import Pointer
+from environments.props import UNKNOWN_VALUE, Unknown
+from environments.review.model import Line, MoveReview
 
 if TYPE_CHECKING:
     from environments.database.rows import RowCount
 
-_WIDTH = 98
-_LABEL = 10
+_AGAIN = "the deployment that served it before is promoted again, with the app as it was then; nothing is built"
 
 
-def first_review(news: dict[str, Any], serving: str) -> str:
+def first_review(new: Pointer, serving: str, steps: Sequence[str]) -> MoveReview:
     """Return the review of an environment's first deployment; `serving` is the one that has the domain, if any."""
-    now, facts = news["served_name"], news["facts"]
-    return _block(
-        f"{facts['target']} will serve {now}, for the first time ({facts['strategy']})",
-        data=_data(news),
-        deploy=facts["build"],
-        compute=facts["compute"],
-        undo=f"promote {serving} in Vercel, which works as long as its own login is open (logins: keep)"
+    now, summary = new.branch.key, new.summary
+    undo = (
+        f"promote {serving} in Vercel, which works as long as its own login is open (logins: keep)"
         if serving
-        else "nothing served before, so there is no way back but forward",
+        else "nothing served before, so there is no way back but forward"
+    )
+    return MoveReview(
+        kind="first",
+        title=f"{summary.target} will serve {now}, for the first time ({summary.strategy})",
+        lines=_lines(data=_data(new), deploy=summary.build, compute=summary.compute, steps=_listed(steps), undo=undo),
+        now=now,
     )
 
 
-def same_branch_review(news: dict[str, Any]) -> str:
+def same_branch_review(new: Pointer, steps: Sequence[str]) -> MoveReview:
     """Return the review of a new deployment on the branch that serves already."""
-    now, facts = news["served_name"], news["facts"]
-    return _block(
-        f"{facts['target']} stays on {now}; its app is deployed anew",
-        data=f"no branch is made, left or moved to; {now} keeps every row",
-        deploy="the app or its credentials changed: a build, staged and probed before it gets the domain",
-        undo="put the app back as it was, then pulumi up",
+    now, undo = new.branch.key, "put the app back as it was, then pulumi up"
+    return MoveReview(
+        kind="same-branch",
+        title=f"{new.summary.target} stays on {now}; its app is deployed again",
+        lines=_lines(
+            data=f"no branch is made, left or moved to; {now} keeps every row",
+            deploy="the app or its credentials changed: a build, staged and probed before it gets the domain",
+            steps=_listed(steps),
+            undo=undo,
+        ),
+        was=now,
+        now=now,
+        undo=undo,
     )
 
 
-def handover_review(olds: dict[str, Any], news: dict[str, Any]) -> str:
+def renamed_review(old: Pointer, new: Pointer) -> MoveReview:
     """Return the review of a pointer that stays on its branch, which another stack owned or another key named."""
-    was, now, facts = olds["served_name"], news["served_name"], news["facts"]
-    return _block(
-        f"{facts['target']} stays on its branch, called {was} until now and {now} from here on",
-        data="no branch is made, left or moved to; it keeps every row",
-        compute=facts["compute"],
-        undo=_undo(olds),
+    was, now, undo = old.branch.key, new.branch.key, _undo(old)
+    return MoveReview(
+        kind="renamed",
+        title=f"{new.summary.target} stays on its branch, called {was} until now and {now} from here on",
+        lines=_lines(
+            data="no branch is made, left or moved to; it keeps every row", compute=new.summary.compute, undo=undo
+        ),
+        was=was,
+        now=now,
+        undo=undo,
     )
 
 
-def move_review(olds: dict[str, Any], news: dict[str, Any], count: RowCount, *, again: bool, copied: bool) -> str:
-    """Return the review of a move from the branch of `olds` to the one of `news`.
+def move_review(
+    old: Pointer, new: Pointer, count: RowCount, steps: Sequence[str], *, again: bool, copied: bool
+) -> MoveReview:
+    """Return the review of a move from the branch of `old` to the one of `new`, which takes `steps`.
 
     `count` is what would be left behind, `again` whether a deployment that served the branch before is promoted again,
     `copied` whether the rows are carried over once more behind the fence.
     """
-    was, now, facts = olds["served_name"], news["served_name"], news["facts"]
-    first = news["guard"]["fence_first"]
-    return _block(
-        f"{facts['target']} moves from {was} to {now} ({facts['strategy']})",
-        data=_data(news),
+    was, now, summary = old.branch.key, new.branch.key, new.summary
+    undo = f"{_undo(old)}, if it is there" if _out_of_reach(count) else _undo(old)
+    lines = _lines(
+        data=_data(new),
         behind=f"nothing: the rows of {was} are carried over once more behind the fence, and compared"
         if copied
-        else _behind(olds, news, count),
-        stays=_stays(olds, news, count),
-        shares=_shares(news),
+        else _behind(old, new, count),
+        stays=_stays(old, new, count),
+        shares=_shares(new),
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
-        deploy=_AGAIN if again else facts["build"],
-        compute=_compute(olds, news),
-        pause=_long_pause(news)
-        if copied
-        else "writes pause for about a second before the domain moves, reads go on"
-        if first
-        else "no pause: the domain moves first, then writes that still reach the old branch are stopped",
-        undo=f"{_undo(olds)}, if it is there" if _out_of_reach(count) else _undo(olds),
+        deploy=_AGAIN if again else summary.build,
+        compute=_compute(old, new),
+        pause=_pause(new, copied=copied),
+        steps=_listed(steps),
+        undo=undo,
+    )
+    return MoveReview(
+        kind="move",
+        title=f"{summary.target} moves from {was} to {now} ({summary.strategy})",
+        lines=lines,
+        was=was,
+        now=now,
+        behind=rows_behind(count, was),
+        undo=undo,
     )
 
 
-_AGAIN = "the deployment that served it before is promoted again, with the app as it was then; nothing is built"
-
-
-def _long_pause(news: dict[str, Any]) -> str:
-    seconds = (news["copy"] or {}).get("seconds")
-    took = f" (the first time took {seconds:g} s)" if isinstance(seconds, int | float) and seconds else ""
-    return f"writes pause while the rows are carried over{took}, before the domain moves; reads go on"
-
-
 def is_known(value: Any) -> bool:
-    """Tell whether a preview knows this value already."""
+    """Tell whether a preview knows this value already; for the resources that still work on dicts."""
     return isinstance(value, str) and value not in (UNKNOWN_VALUE, "")
 
 
-def _data(news: dict[str, Any]) -> str:
-    now, facts = news["served_name"], news["facts"]
-    if news["claim"]:
+def _lines(**texts: str) -> tuple[Line, ...]:
+    return tuple(Line(label=label, text=text) for label, text in texts.items() if text)
+
+
+def _listed(steps: Sequence[str]) -> str:
+    return " ".join(f"{number}. {sentence}" for number, sentence in enumerate(steps, 1))
+
+
+def _pause(new: Pointer, *, copied: bool) -> str:
+    if copied:
+        seconds = new.lineage.copy.seconds if new.lineage.copy else 0.0
+        took = f" (the first time took {seconds:g} s)" if not isinstance(seconds, Unknown) and seconds else ""
+        return f"writes pause while the rows are carried over{took}, before the domain moves; reads go on"
+    if new.guard and new.guard.fence_first:
+        return "writes pause for about a second before the domain moves, reads go on"
+    return "no pause: the domain moves first, then writes that still reach the old branch are stopped"
+
+
+def _data(new: Pointer) -> str:
+    now, summary = new.branch.key, new.summary
+    if new.branch.claim:
         owner, _, branch = now.partition("/")
         return f"{now} is branch {branch} of stack {owner} itself, with the rows that it holds: nothing is copied"
-    if not facts["source"]:
+    if not summary.source:
         return f"{now} was there before this environment, and keeps the rows that it holds"
-    if is_known(news["branch"]):
-        return f"{now} is there, with the rows that it holds; once cloned from {facts['source']}"
-    return f"{now} is made now, as a copy of {facts['source']} {facts['moment'] or 'as of that moment'}"
+    if not isinstance(new.branch.id, Unknown):
+        return f"{now} is there, with the rows that it holds; once cloned from {summary.source}"
+    return f"{now} is made now, as a copy of {summary.source} {summary.moment or 'as of that moment'}"
 
 
-def _shares(news: dict[str, Any]) -> str:
+def _shares(new: Pointer) -> str:
     """Return what it means that two environments use one branch; empty where they don't."""
-    if not news["claim"]:
+    if not new.branch.claim:
         return ""
-    owner, target = news["served_name"].partition("/")[0], news["facts"]["target"]
+    owner, target = new.branch.key.partition("/")[0], new.summary.target
     return f"{owner} and {target} read and write the same rows until {owner} serves a branch of its own"
 
 
-def _undo(olds: dict[str, Any]) -> str:
-    return f"pulumi config set serve {olds['pointer']}, then pulumi up"
+def _undo(old: Pointer) -> str:
+    return f"pulumi config set serve {old.serve}, then pulumi up"
 
 
 def _out_of_reach(count: RowCount) -> bool:
     return bool(count.missing) and not count.total
 
 
-def _stays(olds: dict[str, Any], news: dict[str, Any], count: RowCount) -> str:
-    was = olds["served_name"]
+def _stays(old: Pointer, new: Pointer, count: RowCount) -> str:
+    was = old.branch.key
     if _out_of_reach(count):
         return f"{was} stays as it is; if it can't be reached, it isn't fenced either"
-    if olds["claim"]:
-        return f"{was} stays as its own stack has it, the way back; {news['facts']['target']} may only read it"
+    if old.branch.claim:
+        return f"{was} stays as its own stack has it, the way back; {new.summary.target} may only read it"
     return f"{was} stays as it is, the way back; for the app it becomes read-only"
 
 
-def _compute(olds: dict[str, Any], news: dict[str, Any]) -> str:
-    was, now = olds["facts"]["compute"], news["facts"]["compute"]
+def _compute(old: Pointer, new: Pointer) -> str:
+    was, now, left = old.summary.compute, new.summary.compute, old.branch.key
     kept = "as before" if was == now else f"before: {was}"
-    left = olds["served_name"]
-    after = "stays as its own stack has it" if olds["claim"] else "shrinks and suspends once it doesn't serve"
-    if news["claim"]:
+    after = "stays as its own stack has it" if old.branch.claim else "shrinks and suspends once it doesn't serve"
+    if new.branch.claim:
         return f"at least {now}: the other stack has it so, and can't shrink it while it serves here; {left} {after}"
     return f"{now} ({kept}); {left} {after}"
 
 
-def _behind(olds: dict[str, Any], news: dict[str, Any], count: RowCount) -> str:
-    was, now, guard = olds["served_name"], news["served_name"], news["guard"]
-    copied = news["source"] == was
-    since = f"{now} was cloned from it" if copied and not news["lsn"] else count.since
+def _behind(old: Pointer, new: Pointer, count: RowCount) -> str:
+    was, now = old.branch.key, new.branch.key
+    cloned = new.lineage.source == was and not new.lineage.lsn
+    since = f"{now} was cloned from it" if cloned else count.since
     if not count.total and not count.missing:
         return f"nothing: no row was written to {was} since {since}"
     if not count.total:
         return f"not known: {count.missing}; whatever {was} holds stays behind on it (accepted in the stack file)"
-    accepted = " (accepted in the stack file)" if guard["accepted_branch"] == was else ""
-    return f"{count} stay behind on {was}{accepted}"
-
-
-def _block(title: str, **parts: str) -> str:
-    lines = [title]
-    for label, text in parts.items():
-        wrapped = textwrap.wrap(text, _WIDTH - _LABEL - 2, break_on_hyphens=False)
-        lines += [f"  {label if index == 0 else '':<{_LABEL}}{line}" for index, line in enumerate(wrapped)]
-    return "\n".join(lines)
+    accepted = new.guard.accepted if new.guard else None
+    noted = " (accepted in the stack file)" if accepted and accepted.branch == was else ""
+    return f"{count} stay behind on {was}{noted}"

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from environments.clients.lazy_imports import sql
-from environments.clients.postgres import Connection
+from environments.clients.postgres import Connection, connected, user_of
 from environments.errors import RefusedError, StateError
 from environments.ids import BranchId, DeploymentId, RoleName, StackName, Transaction
 from environments.props import decode, encode
@@ -85,6 +85,16 @@ def read_marker(connection: Connection, roles: Sequence[RoleName], branch: Branc
         if marker := _read(comment, branch):
             return marker
     return None
+
+
+def last_served(url: str, branch: BranchId) -> DeploymentId | None:
+    """Return the deployment that served `branch` last with the login of `url`, as the branch itself has noted it.
+
+    Raises NotReadyError if the branch takes no connection.
+    """
+    with connected(url) as connection:
+        marker = read_marker(connection, [RoleName(user_of(url))], branch)
+    return marker.served_by if marker else None
 
 
 def read_claims(connection: Connection, branch: BranchId) -> dict[RoleName, Claim]:

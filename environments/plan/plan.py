@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from environments.ids import DeletionPolicy
 from environments.plan.lineage import deletion_problems, home, lineage_problems, own_parent, parents_first
-from environments.plan.review_summary import facts
+from environments.plan.review_summary import review_summary
 from environments.plan.strategies import allowed_moves, pointer_problems
 from environments.plan.topology import (
     ANY_ROWS,
+    Accepted,
     AppPlan,
     BranchPlan,
     Compute,
@@ -92,7 +93,7 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
         served=_served(settings, stack, exports),
         compute=_size(settings.compute),
         protected=settings.safety.protected,
-        facts=facts(settings, stack),
+        summary=review_summary(settings, stack),
         database=settings.database.name,
         owner=settings.database.owner,
         credentials=settings.credentials,
@@ -190,7 +191,7 @@ def _guard(settings: Settings) -> Guard:
         live=safety.phase == "live",
         rows_left_behind=safety.rows_left_behind,
         fence_first=safety.fence == "before",
-        accepted=(accept.branch, int(rows)) if accept else None,
+        accepted=Accepted(branch=accept.branch, rows=int(rows)) if accept else None,
     )
 
 

@@ -1,7 +1,8 @@
-"""What a reviewer is told of the settings, in words: the strategy's name, the served branch's source, its size."""
+"""What a review says of the settings, in words."""
 
 from __future__ import annotations
 
+from environments.plan.topology import ReviewSummary
 from environments.settings import BranchSettings, Settings
 from environments.settings.values import NEVER
 
@@ -12,16 +13,17 @@ _STRATEGIES = {
 }
 
 
-def facts(settings: Settings, stack: str) -> dict[str, str]:
-    """Return target, strategy, source, moment, compute and build of the served branch, in the words of the review."""
-    return {
-        "target": settings.target,
-        "strategy": _STRATEGIES[settings.strategy.kind],
-        "source": _source(settings, stack),
-        "moment": f"as of {at}" if (branch := _served(settings, stack)) and (at := branch.at) else "",
-        "compute": _compute(settings),
-        "build": _build(settings),
-    }
+def review_summary(settings: Settings, stack: str) -> ReviewSummary:
+    """Return what the review of a move to the served branch says of the settings."""
+    branch = _served(settings, stack)
+    return ReviewSummary(
+        target=settings.target,
+        strategy=_STRATEGIES[settings.strategy.kind],
+        source=_source(settings, stack),
+        moment=f"as of {branch.at}" if branch and branch.at else "",
+        compute=_compute(settings),
+        build=_build(settings),
+    )
 
 
 def _served(settings: Settings, stack: str) -> BranchSettings | None:
@@ -44,7 +46,7 @@ def _source(settings: Settings, stack: str) -> str:
 
 def _build(settings: Settings) -> str:
     redeploy = settings.app is not None and settings.app.redeploy
-    what = "what is in production now, built anew with the new URLs" if redeploy else "a build with the new URLs"
+    what = "what is in production now, built again with the new URLs" if redeploy else "a build with the new URLs"
     return f"{what}, staged and probed before it gets the domain"
 
 

@@ -148,15 +148,38 @@ ANY_ROWS = -1
 """Any number of rows, also one that can't be told."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """A branch that may be left with up to so many rows of its own on it, or ANY_ROWS.
+
+    For the first move, which takes the domain from a deployment, that deployment's id stands for the branch.
+    """
+
+    branch: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Guard:
-    """What a move of the pointer may cost; `accepted` names a branch and how many rows of it, or ANY_ROWS."""
+    """What a move of the pointer may cost; `accepted` overrides `rows_left_behind` for one branch."""
 
     moves: Moves
     live: bool
     rows_left_behind: int
     fence_first: bool
-    accepted: tuple[str, int] | None
+    accepted: Accepted | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewSummary:
+    """What a review says of the settings, in words: the strategy's name, the served branch's source, its size."""
+
+    target: str
+    strategy: str
+    source: str
+    moment: str
+    compute: str
+    build: str
 
 
 @dataclass(frozen=True)
@@ -178,7 +201,7 @@ class Topology:
     served: OwnBranch | ForeignBranch
     compute: Compute
     protected: bool
-    facts: Mapping[str, str]
+    summary: ReviewSummary
     database: str
     owner: str
     credentials: int

@@ -12,7 +12,7 @@ from environments.resources.typed import Typed
 MODULES: Final = {
     "environments:index:AppLogin": "app_login:AppLogin",
     "environments:index:BranchSource": "branch_source:BranchSourceProvider",
-    "environments:index:Cutover": "cutover:CutoverProvider",
+    "environments:index:Cutover": "cutover:Cutover",
     "environments:index:Deployment": "deployment:Deployment",
     "environments:index:ExternalLogin": "external_login:ExternalLogin",
     "environments:index:Migration": "migration:Migration",

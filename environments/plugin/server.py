@@ -28,6 +28,9 @@ from environments.errors import EnvironmentsError
 from environments.plugin.registry import resource_of
 from environments.plugin.schema import package_schema
 from environments.props import hidden, is_secret, secrets_in
+from environments.review import model
+from environments.review.left_behind import LeftBehindError
+from environments.review.telling import record
 from environments.version import VERSION
 
 PACKAGE = "environments"
@@ -74,7 +77,7 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
         with self._lock:
             self._calls += 1
         try:
-            with log.sent_to(lambda severity, text: self._log(severity, text, urn)):
+            with log.sent_to(lambda severity, text: self._said(severity, text, urn)):
                 yield
         finally:
             with self._lock:
@@ -87,6 +90,11 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
             self._log("debug", _masked("".join(traceback.format_exception(error)), request), request.urn)
             text = f"a fault of environments itself, {type(error).__name__}: {text} (pulumi up --debug shows where)"
         return _masked(text, request)
+
+    def _said(self, severity: log.Severity, text: str, urn: str) -> None:
+        if severity == "warning":
+            record(model.Warning(text=text, about=urn))
+        self._log(severity, text, urn)
 
     def _log(self, severity: str, text: str, urn: str) -> None:
         if self._engine is None:
@@ -123,12 +131,16 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
             old = resource.decoded_inputs(_values(request.olds)) if request.olds.fields else None
             checked = resource.check(old, new)
         except EnvironmentsError as error:
-            failures = [provider_pb2.CheckFailure(reason=self.told(error, request))]
-            return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
+            reason, behind = self.told(error, request), error.behind if isinstance(error, LeftBehindError) else None
+            record(model.Refusal(text=reason, about=request.urn, behind=behind))
+            return provider_pb2.CheckResponse(inputs=request.news, failures=[provider_pb2.CheckFailure(reason=reason)])
         reasons = [f"there is no input {key}" for key in resource.strange(raw)] + list(checked.refusals)
+        reasons = [_masked(reason, request) for reason in reasons]
+        for reason in reasons:
+            record(model.Refusal(text=reason, about=request.urn))
         return provider_pb2.CheckResponse(
             inputs=_struct(_kept_secret(resource.encoded(checked.inputs), raw)),
-            failures=[provider_pb2.CheckFailure(reason=_masked(reason, request)) for reason in reasons],
+            failures=[provider_pb2.CheckFailure(reason=reason) for reason in reasons],
         )
 
     @_reported

@@ -14,7 +14,7 @@ from environments.cutover.served import ServedBranch
 from environments.database.login import KeptLogin
 from environments.ids import BranchId, DeploymentId, EndpointId, Fingerprint, Transaction
 from environments.props import encode, fields_of
-from environments.resources import app_login, external_login, migration, ready, variable_drift
+from environments.resources import app_login, cutover, external_login, migration, ready, variable_drift
 from environments.resources.deployment import Inputs as DeploymentInputs
 from environments.resources.deployment import Outputs as DeploymentOutputs
 
@@ -70,6 +70,17 @@ class AppLogin(Own):
     def __init__(self, name: str, inputs: app_login.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the login that `inputs` name."""
         super().__init__(name, inputs, app_login.Outputs, opts)
+
+
+class Cutover(Own):
+    """The environment's pointer: which branch it serves, by which deployment, since when."""
+
+    served: pulumi.Output[dict[str, str]]
+    domain: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: cutover.Pointer, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Point as `inputs` say; without a deployment this target's deployments come from pushes."""
+        super().__init__(name, inputs, cutover.Outputs, opts)
 
 
 class Deployment(Own):

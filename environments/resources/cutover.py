@@ -1,212 +1,183 @@
 """Cutover: the pointer. Its state says which branch serves, and with what each branch that ever served did so.
 
-What a move costs is counted and refused here, before anything happens; the move itself is in environments/cutover/move.py.
+What a move costs is counted and refused here, before anything happens. The move itself is in `environments.cutover`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
+from dataclasses import replace
 
 from environments import log
 from environments.branches.adopting import adopting
 from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
 from environments.clients.vercel import Vercel, visit
-from environments.cutover.first_cutover import serving_now, takeover_refusal
-from environments.cutover.guard import Allowance, address, copies_again, move_refusal, rows_of, swap_refusal
-from environments.cutover.move import cut_over, fence_later, served_by
-from environments.cutover.review import first_review, handover_review, is_known, move_review, same_branch_review
-from environments.cutover.served import ServedBranch
+from environments.cutover.cut_over import cut_over, move_between, served_by, steps_of
+from environments.cutover.deployment_marks import DeploymentMarks
+from environments.cutover.first_cutover import domain_holder, first_refusal
+from environments.cutover.guard import move_refusal, require_allowed, rows_of, swap_refusal
+from environments.cutover.pointer import BranchToServe, Outputs, Pointer, StagedDeployment, Unfinished
+from environments.cutover.review import first_review, move_review, renamed_review, same_branch_review
+from environments.cutover.steps import explain
+from environments.cutover.writes import owner_of
 from environments.database.fence import is_fenced
-from environments.database.marker import read_claims, read_marker
+from environments.database.marker import last_served, read_claims, read_marker
 from environments.database.provenance import EVERY_ROW, broken
-from environments.ids import BranchId, DeploymentId
-from environments.program.own import LegacyResource
-from environments.props import decode, encode
-from environments.resources.deployment import last_served
+from environments.errors import RefusedError
+from environments.ids import BranchId, BranchKey, Fingerprint, NeonProject, Transaction
+from environments.plan.topology import Guard
+from environments.props import Unknown, known
+from environments.resources.typed import Checked, State, Typed
+from environments.review.model import MoveReview
+from environments.review.telling import tell
 
-_POINTER = ("branch", "served_name", "claim", "fingerprint", "deployment", "baseline")
-_OUTPUTS = ("served", "domain", "history", "unfinished")
+__all__ = ["Cutover", "Outputs", "Pointer"]
 
 
-class CutoverProvider(ResourceProvider):
+class CutoverRefusedError(RefusedError):
+    """The pointer may not make this move."""
+
+
+class Cutover(Typed[Pointer, Outputs]):
     """Moves the pointer; deleting the resource moves nothing."""
 
-    serialize_as_secret_always = False
-
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    def check(self, old: Pointer | None, new: Pointer) -> Checked[Pointer]:
         """Refuse a move that leaves rows behind, and tell the reviewer what the move means. Changes nothing."""
-        refusal, review = _judged(_olds, news) if news.get("guard") and not adopting() else ("", "")
-        if review:
-            log.info(review)
-        return CheckResult(news, [CheckFailure("", refusal)] if refusal else [])
+        if new.guard and not adopting() and (review := _reviewed(old, new, new.guard)):
+            tell(review)
+        return Checked(new)
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
+    def stale(self, old: State[Pointer, Outputs], new: Pointer) -> bool:
+        """Tell of a step that the last move left undone."""
+        return old.outputs.unfinished is not None
+
+    def create(self, new: Pointer) -> tuple[str, Outputs]:
         """Point for the first time."""
-        return CreateResult("cutover", cut_over(props, None))
+        return "cutover", cut_over(new, None, None)
 
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Another branch, credentials, deployment or baseline; or a step that the last move left undone."""
-        moved = any(_olds.get(key) != _news.get(key) for key in _POINTER)
-        return DiffResult(changes=moved or bool(_olds.get("unfinished")))
-
-    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+    def update(self, old: State[Pointer, Outputs], new: Pointer) -> Outputs:
         """Point to another branch, or to another deployment on the same one."""
-        return UpdateResult(cut_over(_news, _olds))
+        return cut_over(new, old.inputs, old.outputs)
 
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    def read(self, old: State[Pointer, Outputs]) -> State[Pointer, Outputs]:
         """Look where the domain really leads, whether the served branch takes writes and what its baseline is worth.
 
-        What a cutover that was cut short left, or a promotion by hand, is told as the pointer that it is: the next
-        update counts and moves from there. Where pushes deploy (redeploy), what was pushed since is as it should be.
+        What a cutover that was cut short left, or a promotion by hand, is taken into the state as the pointer that it
+        is: the next update counts and moves from there. Where pushes deploy (redeploy), what was pushed since is as it
+        should be.
         """
-        if not props["deployment"]:
-            return ReadResult(id_, props)
-        found = props | _really_served(props)
-        found |= _left_claimed(found)
+        if old.inputs.deployment is None:
+            return old
+        found = _left_claimed(_really_served(old, old.inputs.deployment))
+        branch = found.inputs.branch
+        made = branch.made()
         try:
-            with Neon() as neon, connected(neon.uri(address(found), pooled=False)) as connection:
-                if is_fenced(connection, found["role"]):
-                    found["fingerprint"] = ""
-                if broken(connection, found["branch"], found["roles"], found["baseline"]):
-                    found["baseline"] = EVERY_ROW
+            with owner_of(made) as connection:
+                if is_fenced(connection, made.role):
+                    branch = replace(branch, fingerprint=Fingerprint(""))
+                if broken(connection, made.address.branch, list(made.roles), made.baseline):
+                    branch = replace(branch, baseline=EVERY_ROW)
         except UNREACHABLE as error:
-            log.warn(f"whether {found['served_name']} takes writes can't be told: {error}")
-        return ReadResult(id_, found, {key: value for key, value in found.items() if key not in _OUTPUTS})
+            log.warn(f"{made.key} could not be asked whether it takes writes: {error}")
+        return replace(found, inputs=replace(found.inputs, branch=branch))
 
 
-class Cutover(LegacyResource):
-    """The environment's pointer: which branch it serves, by which deployment, since when."""
-
-    served: pulumi.Output[dict[str, str]]
-    domain: pulumi.Output[str]
-
-    def __init__(self, name: str, props: dict[str, pulumi.Input[Any]], opts: pulumi.ResourceOptions) -> None:
-        """Point as `props` say; an empty `deployment` means that this target's deployments come from pushes.
-
-        neon, vercel                    the projects' ids
-        served_name, branch, endpoint   the branch that is to serve
-        pointer                         what `pulumi config set serve` takes to have it there
-        shuts_logins                    whether the branch was there before and its logins don't stay open
-        visited                         the branches of other stacks that it ever was to serve, by their ids
-        claim                           stack, min_cu, max_cu, suspend, protected: what is needed of a branch that
-                                        another stack owns; {} where it is the environment's own
-        source, fork                    the environment's own branch that it was cloned from, and when in transaction
-                                        ids of that branch; or empty
-        lsn, restore_point              as of which moment of its source it was made, or empty; the Migration's last
-        copy                            None for a clone; of a copy from another Neon project, the `source_branch`'s id
-                                        and the `seconds` that it took
-        database, owner, role, roles    what the app uses, as whom, and the two that it is in turn
-        fingerprint, baseline           of its AppLogin
-        app_url                         the app's URL, a secret: to keep its password out of a log that is shown
-        deployment, deployment_url      of its Deployment
-        redeploys                       whether pushes deploy as well
-        health_path, health_status      what a healthy deployment answers
-        facts                           target, strategy, source, moment, compute, build: for the review alone
-        guard                           moves, live, rows, accepted_branch, accepted_rows, fence_first; None for none
-        """
-        secret = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["app_url"]))
-        super().__init__(CutoverProvider(), name, {**props, **dict.fromkeys(_OUTPUTS)}, secret)
+def _reviewed(old: Pointer | None, new: Pointer, guard: Guard) -> MoveReview | None:
+    """Return the review of what would happen to the pointer, None if nothing. Raises RefusedError if it may not."""
+    if old is None:
+        holder = domain_holder(new)
+        if refusal := swap_refusal(new) or first_refusal(new, holder):
+            raise CutoverRefusedError(refusal)
+        steps = explain(steps_of(move_between(None, new), None))
+        return first_review(new, holder.deployment if holder else "", steps)
+    if old.branch.id == new.branch.id:
+        if old.branch.key != new.branch.key:
+            return renamed_review(old, new)
+        if _id(old) == _id(new):
+            return None
+        return same_branch_review(new, explain(steps_of(move_between(old, new), old)))
+    again = _served_before(new)
+    if refusal := move_refusal(old, new, again=again):
+        raise CutoverRefusedError(refusal)
+    leaving = old.branch.made()
+    count = rows_of(leaving, new, point=old.restore_point, planned=True)
+    require_allowed(guard, count, leaving.key)
+    move = move_between(old, new)
+    return move_review(old, new, count, explain(steps_of(move, old)), again=again, copied=move.again)
 
 
-def _judged(olds: dict[str, Any], news: dict[str, Any]) -> tuple[str, str]:
-    """Return why the move is refused, and what the reviewer is told of it: at most one of the two."""
-    if not olds:
-        serving = serving_now(news)
-        refusal = swap_refusal(news) or takeover_refusal(news, serving)
-        return refusal, "" if refusal else first_review(news, serving.deployment if serving else "")
-    if olds["branch"] == news["branch"]:
-        if olds["served_name"] != news["served_name"]:
-            return "", handover_review(olds, news)
-        return "", same_branch_review(news) if olds["deployment"] != news["deployment"] else ""
-    again = _served_before(news)
-    if refusal := move_refusal(olds, news, again=again):
-        return refusal, ""
-    count = rows_of(olds, news, planned=True)
-    refusal = Allowance.of(news["guard"]).refusal(count, olds["served_name"])
-    return refusal, "" if refusal else move_review(olds, news, count, again=again, copied=copies_again(olds, news))
+def _id(pointer: Pointer) -> object:
+    return pointer.deployment.id if pointer.deployment else None
 
 
-def _served_before(news: dict[str, Any]) -> bool:
+def _served_before(new: Pointer) -> bool:
     """Tell whether the branch is known and a deployment that served it with these credentials can be promoted again."""
-    if not (is_known(news["branch"]) and is_known(news["app_url"])):
+    if isinstance(new.branch.id, Unknown) or isinstance(new.app_url, Unknown):
         return False
     try:
-        return last_served(news["app_url"], news["branch"]) is not None
+        return last_served(new.app_url, new.branch.id) is not None
     except NotReadyError:
         return False
 
 
-def _really_served(props: dict[str, Any]) -> dict[str, Any]:
-    """Return what of the pointer is not as `props` say: which deployment has the domain, and which branch it uses.
+def _really_served(old: State[Pointer, Outputs], noted: StagedDeployment) -> State[Pointer, Outputs]:
+    """Return the state with what of the pointer is not as noted: which deployment has the domain, and its branch.
 
     A branch that has the domain without the state knowing was left in the middle of a move: the one before is noted as
     unfinished, so that the next update fences it.
     """
+    pointer = old.inputs
     with Vercel() as vercel:
-        domain = vercel.domain(props["vercel"])
+        domain = vercel.domain(known(pointer.vercel))
         serving = vercel.serving(domain)
-        if serving in (None, props["deployment"]):
-            return {}
-        meta = vercel.deployment(DeploymentId(str(serving))).meta
-    branch = BranchId(meta["neonBranch"]) if meta.get("neonBranch") else None
-    if branch is None and props["redeploys"] and visit(domain, props["health_path"]).branch in (None, props["branch"]):
-        return {}
-    if branch in (None, props["branch"]):
-        return {"deployment": serving}
+        if serving in (None, noted.id):
+            return old
+        marks = DeploymentMarks.of(vercel.deployment(serving).meta)
+    branch = marks.branch
+    if branch is None and noted.redeploys and visit(domain, noted.health.path).branch in (None, pointer.branch.id):
+        return old
+    led = replace(pointer, deployment=replace(noted, id=serving))
+    if branch is None or branch == pointer.branch.id:
+        return replace(old, inputs=led)
+    project = marks.project or known(pointer.branch.project)
     try:
-        found = _of_branch(props | {"neon": meta.get("neonProject") or props["neon"]}, branch)
+        found = _found(pointer.branch, project, branch)
     except UNREACHABLE as error:
-        log.warn(f"{domain} leads to {serving}, whose database isn't there: {error}")
-        return {"deployment": serving}
-    found |= {"deployment": serving, "fingerprint": meta.get("credentials", "")}
-    return found | {"served": served_by(props | found), "unfinished": {"fence": fence_later(props)}}
+        log.warn(f"{domain} leads to {serving}, whose database can't be reached: {error}")
+        return replace(old, inputs=led)
+    led = replace(led, branch=replace(found, fingerprint=marks.credentials or Fingerprint("")))
+    before = pointer.branch.made()
+    unfinished = Unfinished(fence={before.address.branch: before})
+    return replace(old, inputs=led, outputs=replace(old.outputs, served=served_by(led), unfinished=unfinished))
 
 
-def _left_claimed(props: dict[str, Any]) -> dict[str, Any]:
-    """Return as unfinished what a move that was cut short claimed and doesn't serve: its stack couldn't let it go."""
+def _left_claimed(found: State[Pointer, Outputs]) -> State[Pointer, Outputs]:
+    """Return the state with what a move that was cut short claimed and doesn't serve: its stack couldn't let it go."""
     left = {}
-    for branch, visited in (props.get("visited") or {}).items():
-        if branch == props["branch"]:
+    for branch, visited in known(found.inputs.visited).items():
+        if branch == found.inputs.branch.id:
             continue
-        place = _flat(decode(ServedBranch, visited))
         try:
-            with Neon() as neon, connected(neon.uri(address(place), pooled=False)) as connection:
-                if set(read_claims(connection, branch)) & set(place["roles"]):
-                    left[branch] = place
+            with owner_of(visited) as connection:
+                if set(read_claims(connection, BranchId(branch))) & set(visited.roles):
+                    left[branch] = visited
         except UNREACHABLE as error:
-            log.warn(f"whether {place['served_name']} says that it serves here can't be told: {error}")
-    waiting = (props.get("unfinished") or {}).get("fence") or {}
-    return {"unfinished": {"fence": waiting | left}} if left else {}
+            log.warn(f"{visited.key} could not be asked whether it is marked as served from here: {error}")
+    if not left:
+        return found
+    waiting = found.outputs.unfinished.fence if found.outputs.unfinished else {}
+    return replace(found, outputs=replace(found.outputs, unfinished=Unfinished(fence={**waiting, **left})))
 
 
-def _flat(place: ServedBranch) -> dict[str, Any]:
-    """Return a branch as `fence_later` writes one."""
-    where = place.address
-    found = {"neon": where.project, "branch": where.branch, "endpoint": where.endpoint, "database": where.database}
-    found |= {"owner": where.owner, "role": place.role, "served_name": place.key, "baseline": place.baseline}
-    return found | {"roles": list(place.roles), "claim": encode(place.claim) if place.claim else {}}
-
-
-def _of_branch(props: dict[str, Any], branch: BranchId) -> dict[str, Any]:
+def _found(noted: BranchToServe, project: NeonProject, branch: BranchId) -> BranchToServe:
+    """Return what Neon and the branch itself say of a branch of `project`, with the names and roles of `noted`."""
     with Neon() as neon:
-        name = neon.branch(props["neon"], branch).name
-        computes = neon.endpoints(props["neon"], branch)
+        name = neon.branch(project, branch).name
+        computes = neon.endpoints(project, branch)
         if not computes:
             raise NotReadyError(f"branch {name} has no compute")
-        found = {"neon": props["neon"], "branch": branch, "served_name": name, "endpoint": computes[0].id}
-        with connected(neon.uri(address(props | found), pooled=False)) as connection:
-            marker = read_marker(connection, props["roles"], branch)
-    claim = encode(marker.claim) if marker and marker.claim else {}
-    return found | {"baseline": marker.baseline if marker else EVERY_ROW, "claim": claim}
+        found = replace(noted, key=BranchKey(name), project=project, id=branch, endpoint=computes[0].id)
+        with connected(neon.uri(known(found.address), pooled=False)) as connection:
+            mark = read_marker(connection, list(noted.roles), branch)
+    baseline = Transaction(mark.baseline) if mark else EVERY_ROW
+    return replace(found, baseline=baseline, claim=mark.claim if mark else None)

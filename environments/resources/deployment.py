@@ -18,9 +18,8 @@ from pathlib import Path
 
 from environments.clients.app_files import app_digest, app_files
 from environments.clients.http import NotFoundError
-from environments.clients.postgres import connected, user_of
 from environments.clients.vercel import DeploymentFailedError, Vercel
-from environments.database.marker import read_marker
+from environments.database.marker import last_served
 from environments.ids import BranchId, DeploymentId, Fingerprint, NeonProject, VercelProject
 from environments.props import Secret, Unknown, Unwatched, known
 from environments.resources.typed import Checked, State, Typed
@@ -96,16 +95,6 @@ class Deployment(Typed[Inputs, Outputs]):
     def update(self, old: State[Inputs, Outputs], new: Inputs) -> Outputs:
         """Pick or build the deployment for what is served next."""
         return _deployed(new, old.outputs.built, moved=old.inputs.branch != new.branch)
-
-
-def last_served(url: str, branch: BranchId) -> DeploymentId | None:
-    """Return the deployment that served `branch` last with the login of `url`, as the branch itself has noted it.
-
-    Raises NotReadyError if the branch takes no connection.
-    """
-    with connected(url) as connection:
-        marker = read_marker(connection, [user_of(url)], branch)
-    return DeploymentId(marker.served_by) if marker and marker.served_by else None
 
 
 def _deployed(new: Inputs, built: tuple[Built, ...], *, moved: bool) -> Outputs:

@@ -17,7 +17,7 @@ from environments.clients.http import NotFoundError
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
 from environments.cutover.review import is_known
-from environments.database.copy.fill import Filled, Place, being_filled, fill, read_note, refusal
+from environments.database.copy.fill import Place, fill, read_note, refusal
 from environments.database.copy.roles_and_settings import other_databases
 from environments.program.own import LegacyResource
 
@@ -106,21 +106,6 @@ class Transfer(LegacyResource):
         super().__init__(TransferProvider(), name, props, opts)
 
 
-def copy_again(leaving: dict[str, Any], props: dict[str, Any]) -> Filled:
-    """Fill the branch of a cutover's `props` once more from the one of `leaving`, which takes no more writes."""
-    with Neon() as neon:
-        source, target = (_place(neon, _cutovers(found)) for found in (leaving, props))
-    return fill(source, target)
-
-
-def cut_short(props: dict[str, Any]) -> bool:
-    """Tell whether filling the branch of a cutover's `props` was cut short, which leaves it without its rows."""
-    if not props.get("copy"):
-        return False
-    with Neon() as neon, connected(_place(neon, _cutovers(props)).uri) as connection:
-        return being_filled(connection, props["branch"])
-
-
 def _judged(news: dict[str, Any]) -> tuple[str, list[str]]:
     """Return why the source can't be carried over, or nothing, and which of its databases aren't."""
     try:
@@ -146,7 +131,3 @@ def _place(neon: Neon, address: Address) -> Place:
 
 def _target(props: dict[str, Any]) -> Address:
     return Address(*(props[key] for key in ("project", "branch", "endpoint", "database", "owner")))
-
-
-def _cutovers(props: dict[str, Any]) -> Address:
-    return Address(*(props[key] for key in ("neon", "branch", "endpoint", "database", "owner")))

@@ -1,1 +1,5 @@
-"""What a reviewer is told, as data: JSON lines for programs, text for the terminal, Markdown for a pull request."""
+"""What a reviewer reads of an edit, as data: text for the terminal, JSON lines for programs."""
+
+from environments.review.telling import tell
+
+__all__ = ["tell"]

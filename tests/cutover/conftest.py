@@ -1,5 +1,5 @@
-"""The fixtures of tests/resources: a Neon of the tests' own over real Postgres, and a database on it."""
+"""The Neon of the tests' own, here for the tests of what a cutover asks of a database."""
 
-from tests.resources.conftest import database, host, owner, project, server_log
+from tests.resources.conftest import database, host, owner
 
-__all__ = ["database", "host", "owner", "project", "server_log"]
+__all__ = ["database", "host", "owner"]

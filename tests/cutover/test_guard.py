@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from environments.clients.neon import Address
+from environments.cutover.aftermath import NoteServed
 from environments.cutover.guard import rows_of
+from environments.cutover.pointer import Lineage
+from environments.cutover.served import ServedBranch
 from environments.database.marker import BranchMarker, read_marker, write_marker
-from environments.database.provenance import EVERY_ROW, baseline, note_served
+from environments.database.provenance import EVERY_ROW, baseline
 from environments.database.schemas import user_schemas
-from environments.ids import BranchId, DeploymentId
+from environments.ids import (
+    BranchId,
+    BranchKey,
+    DatabaseName,
+    DeploymentId,
+    EndpointId,
+    NeonProject,
+    RoleName,
+    Transaction,
+)
+from environments.props import UNKNOWN
+from tests.cutover.pointers import NO_LINEAGE, at, pointer
 from tests.localcloud.neon.hosting import API_KEY, Host, Project
 from tests.resources.computes import OWNER, Database, Session, run
 
@@ -27,9 +42,11 @@ class Marked:
     """A branch whose baseline was taken and noted, as AppLogin does, with what a cutover's state knows of it."""
 
     database: Database
-    branch: BranchId
-    endpoint: str
-    state: dict[str, Any]
+    state: ServedBranch
+
+    @property
+    def branch(self) -> str:
+        return self.state.address.branch
 
     def session(self) -> Session:
         return self.database.owner(self.branch)
@@ -54,36 +71,35 @@ class Marked:
 def cloned(database: Database, parent: str, *, marked: bool = True) -> Marked:
     project = database.project
     made = project.branch(next(NAMES), parent=parent)
-    branch, endpoint = BranchId(made["branch"]["id"]), made["endpoints"][0]["id"]
-    state: dict[str, Any] = {"neon": project.answer["project"]["id"], "branch": branch, "endpoint": endpoint}
-    state |= {"database": database.name, "owner": OWNER, "role": database.role, "roles": [database.role]}
-    state |= {
-        "served_name": branch,
-        "source": "",
-        "fork": "",
-        "lsn": "",
-        "facts": {},
-        "claim": {},
-        "deployment": "dpl_1",
-    }
-    with database.owner(branch) as session:
-        state["baseline"] = baseline(session)
+    address = Address(
+        NeonProject(project.answer["project"]["id"]),
+        BranchId(made["branch"]["id"]),
+        EndpointId(made["endpoints"][0]["id"]),
+        DatabaseName(database.name),
+        OWNER,
+    )
+    with database.owner(address.branch) as session:
+        began = Transaction(baseline(session))
         if marked:
-            write_marker(session, database.role, BranchMarker(branch, state["baseline"]))
-    return Marked(database, branch, endpoint, state)
+            write_marker(session, RoleName(database.role), BranchMarker(address.branch, began))
+    return Marked(database, at(address, RoleName(database.role), began).made())
 
 
-def counted(leaving: Marked, arriving: Marked | None = None, **news: Any) -> int | str:
-    """Return the total, or why there is none."""
-    count = rows_of(leaving.state, (arriving.state if arriving else {"source": "", "lsn": "", "facts": {}}) | news)
+def counted(
+    leaving: Marked, arriving: Marked | None = None, lineage: Lineage = NO_LINEAGE, **changes: Any
+) -> int | str:
+    """Return the total, or why there is none; `changes` are of the branch that is to serve."""
+    state = (arriving or leaving).state
+    to = at(state.address, state.role, state.baseline)
+    count = rows_of(leaving.state, pointer(replace(to, **changes), lineage=lineage))
     return count.missing or count.total
 
 
-def copy_of(source: Marked) -> tuple[Marked, dict[str, str]]:
+def copy_of(source: Marked) -> tuple[Marked, Lineage]:
     """Return a clone of `source` that is to serve next, and what the settings say of where it was cloned from."""
     with source.session() as session:
-        fork = baseline(session)
-    return source.child(marked=True), {"source": source.branch, "fork": fork}
+        fork = Transaction(baseline(session))
+    return source.child(marked=True), Lineage(source=BranchKey(source.branch), fork=fork, lsn=None, copy=None)
 
 
 @pytest.fixture(scope="module")
@@ -130,15 +146,15 @@ def test_a_restore_to_before_the_mark_or_from_elsewhere_leaves_the_rows_unknown(
     for source in (sibling.branch, root.project.root):
         served.restore(source, keep=False)
         served.write(1)
-        assert "has no marker of this branch" in str(counted(served))
+        assert "bears no mark of its own" in str(counted(served))
     early = cloned(root, root.project.root, marked=False)
     moment = early.moment()
     with early.session() as session:
-        write_marker(session, root.role, BranchMarker(early.branch, early.state["baseline"]))
+        write_marker(session, RoleName(root.role), BranchMarker(BranchId(early.branch), early.state.baseline))
     early.write(1)
     assert counted(early) == 1
     early.restore(early.branch, moment)
-    assert "has no marker of this branch" in str(counted(early))
+    assert "bears no mark of its own" in str(counted(early))
 
 
 @pytest.mark.parametrize("marked", [True, False])
@@ -151,7 +167,7 @@ def test_a_restore_from_a_descendant_counts_also_what_was_written_there_or_is_un
     served.restore(child.branch)
     served.write(300)
     # A descendant with credentials of its own has overwritten the mark, on the role that both have.
-    assert counted(served) == 321 if not marked else "has no marker of this branch" in str(counted(served))
+    assert counted(served) == 321 if not marked else "bears no mark of its own" in str(counted(served))
 
 
 def test_a_restore_that_is_taken_back_counts_as_before(root: Database, served: Marked) -> None:
@@ -166,10 +182,10 @@ def test_a_restore_that_is_taken_back_counts_as_before(root: Database, served: M
 
 def test_another_baseline_than_the_database_says_is_not_believed_and_none_needs_no_mark(served: Marked) -> None:
     served.write(1)
-    told = int(served.state["baseline"])
-    served.state["baseline"] = str(told + 1)
-    assert f"began with transaction {told} and not with {told + 1}" in str(counted(served))
-    served.state["baseline"] = EVERY_ROW
+    began = int(served.state.baseline)
+    served.state = replace(served.state, baseline=Transaction(str(began + 1)))
+    assert f"began with transaction {began} and not with {began + 1}" in str(counted(served))
+    served.state = replace(served.state, baseline=EVERY_ROW)
     assert counted(served) == 11
     served.restore(served.database.project.root, keep=False)
     assert counted(served) == 10
@@ -181,49 +197,51 @@ def test_a_copy_counts_from_its_fork_until_one_of_the_two_is_restored(root: Data
     with served.session() as session:  # the counter of a restored branch is far behind the fork
         for _ in range(50):
             run(session, "SELECT pg_current_xact_id()")
-    copy, news = copy_of(served)
-    assert counted(served, copy, **news) == 0
+    copy, lineage = copy_of(served)
+    assert counted(served, copy, lineage) == 0
     served.write(20)
-    assert counted(served, copy, **news) == 20
+    assert counted(served, copy, lineage) == 20
     served.restore(served.branch, moment)
     served.write(300)
-    assert counted(served, copy, **news) == 301, "none of the 300 is in the copy, though all are older than the fork"
+    assert counted(served, copy, lineage) == 301, "none of the 300 is in the copy, though all are older than the fork"
 
-    copy, news = copy_of(served)
-    assert counted(served, copy, **news) == 0
+    copy, lineage = copy_of(served)
+    assert counted(served, copy, lineage) == 0
     copy.restore(served.branch, served.moment())
-    assert counted(served, copy, **news) == 301
-    copy, news = copy_of(served)
+    assert counted(served, copy, lineage) == 301
+    copy, lineage = copy_of(served)
     copy.restore(root.project.root, keep=False)
-    assert counted(served, copy, **news) == 301, "the copy has nothing of what it was once cloned from"
+    assert counted(served, copy, lineage) == 301, "the copy has nothing of what it was once cloned from"
 
 
 def test_a_copy_of_a_restored_branch_leaves_only_behind_what_came_since(root: Database, served: Marked) -> None:
     served.restore(root.project.root, keep=False)
     served.write(1)
-    copy, news = copy_of(served)
+    copy, lineage = copy_of(served)
     served.write(20)
-    assert counted(served, copy, **news) == 20
+    assert counted(served, copy, lineage) == 20
 
 
 def test_a_copy_that_is_still_to_be_made_or_has_no_credentials_yet_counts_from_the_fork(served: Marked) -> None:
     served.write(1)
-    assert counted(served, source=served.branch, branch="") == 0
-    copy, news = copy_of(served)
+    made_now = Lineage(source=BranchKey(served.branch), fork=UNKNOWN, lsn=None, copy=None)
+    assert counted(served, None, made_now, id=UNKNOWN) == 0
+    copy, lineage = copy_of(served)
     served.write(20)
-    assert counted(served, copy, **news, baseline="") == 20
+    assert counted(served, copy, lineage, baseline=UNKNOWN) == 20
 
 
 def test_what_is_noted_of_a_deployment_makes_no_baseline_up(root: Database, served: Marked) -> None:
     def noted() -> BranchMarker | None:
+        state = served.state
+        NoteServed(pointer(at(state.address, state.role, state.baseline))).run()
         with served.session() as session:
-            note_served(session, served.branch, root.role, [root.role], served_by=deployment, claim=None)
-            return read_marker(session, [root.role], served.branch)
+            return read_marker(session, [RoleName(root.role)], BranchId(served.branch))
 
-    deployment = DeploymentId("dpl_1")
-    assert noted() == BranchMarker(served.branch, served.state["baseline"], deployment)
+    deployment = DeploymentId(f"dpl_{served.branch}")
+    assert noted() == BranchMarker(BranchId(served.branch), served.state.baseline, deployment)
     served.restore(root.project.root, keep=False)
-    assert noted() == BranchMarker(served.branch, EVERY_ROW, deployment)
+    assert noted() == BranchMarker(BranchId(served.branch), EVERY_ROW, deployment)
     assert isinstance(counted(served), str)
 
 

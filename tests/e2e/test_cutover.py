@@ -52,7 +52,7 @@ def test_the_branch_that_was_left_shrinks_and_suspends_and_grows_again_before_it
 def test_a_fence_after_the_move_pauses_nothing_and_tells_what_stayed(world: World) -> None:
     world.edit("prod", safety={"fence": "after"})
     said = world.promote("prod-v3")
-    assert "prod-v3 serves. prod-v1 is read-only now; only it holds 0 rows." in said
+    assert "prod-v3 serves. prod-v1 is read-only now. 0 rows exist only there." in said
     assert world.post("/orders", world.deployed_on("prod-v1")) == 503
     assert world.post("/orders", world.outputs("prod")["domain"]) == 201
     world.edit("prod", safety=None, accept={"branch": "prod-v3", "rows": 2}, serve="prod-v1")

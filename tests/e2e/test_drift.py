@@ -84,7 +84,7 @@ def test_a_served_compute_that_was_deleted_comes_back_with_every_row_and_the_app
     world.preview("prod", "--expect-no-changes")  # a plain preview asks nobody
     shown = seen(world)
     assert "neon:index:Endpoint prod-v1 create" in shown
-    assert "production stays on prod-v1; its app is deployed anew" in shown
+    assert "production stays on prod-v1; its app is deployed again" in shown
     assert "prod-v1 keeps every row" in shown
     after = world.serving()
     assert after["endpoint"] not in (gone, "")

@@ -14,7 +14,7 @@ from environments.database.fence import lift_fence, raise_fence
 from environments.database.marker import BranchMarker, write_marker
 from environments.database.provenance import EVERY_ROW
 from environments.database.rows import RowCount
-from environments.ids import BranchId, Transaction
+from environments.ids import BranchId, RoleName, Transaction
 from tests.resources.computes import OWNER, Database
 from tests.resources.interleaving import History, Row
 
@@ -35,7 +35,7 @@ class Moment:
 
 
 class TurningHistory(History):
-    """A history whose branch has a marker and an app, and can take turns."""
+    """A history whose branch bears a mark and has an app, and can take turns."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -47,7 +47,7 @@ class TurningHistory(History):
         """Take it and note it on the branch, as AppLogin does."""
         super().take_baseline()
         marker = BranchMarker(BranchId(self.branch), Transaction(str(self.baseline)))
-        write_marker(self.admin, self.database.role, marker)
+        write_marker(self.admin, RoleName(self.database.role), marker)
 
     def note_moment(self) -> None:
         """Make this a moment that the branch can be set back to."""
@@ -99,7 +99,7 @@ class TurningHistory(History):
         self._clones.append(self.branch)
         self.open()
         if self.baseline:
-            assert self._counted().missing, "it has its source's marker"
+            assert self._counted().missing, "it bears its source's mark"
         self.rows = dict.fromkeys(_logged(self.rows), False)
         self.rewritten.clear()
         self.take_baseline()
@@ -125,8 +125,9 @@ class TurningHistory(History):
         super().close()
 
     def _counted(self) -> RowCount:
-        baseline = Transaction(str(self.baseline))
-        return own_rows(self.admin, BranchId(self.branch), [self.database.role], baseline)
+        return own_rows(
+            self.admin, BranchId(self.branch), [RoleName(self.database.role)], Transaction(str(self.baseline))
+        )
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
         project = self.database.project

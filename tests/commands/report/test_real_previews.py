@@ -65,9 +65,9 @@ SAID = {
     "refused-live": ["production stays on `prod-v2`", "set safety.phase to beta"],
     "refused-settings": ["`prod`: refused", "min\\_cu 3 is above max\\_cu 2. Raise max\\_cu or lower min\\_cu"],
     "refused-drop": ["`prod`: refused", "prod-v1 is dropped; nobody has let go of it", "cannot be deleted"],
-    "redeploy": ["`prod`: production stays on prod-v2; its app is deployed anew", "put the app back as it was"],
+    "redeploy": ["`prod`: production stays on prod-v2; its app is deployed again", "put the app back as it was"],
     "migration": [
-        "`prod`: production stays on prod-v2; its app is deployed anew",
+        "`prod`: production stays on prod-v2; its app is deployed again",
         "<summary>1 migration with the SQL</summary>",
         '```sql\nALTER TABLE "orders" ADD COLUMN "reference" text;\n```',
     ],

@@ -1,0 +1,46 @@
+"""Reaching a branch as its database's owner, and letting the app write to it or not."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from environments.clients.neon import Neon
+from environments.clients.postgres import UNREACHABLE, Connection, connected
+from environments.cutover.served import ServedBranch
+from environments.database.fence import lift_fence, raise_fence
+from environments.database.logins import existing
+from environments.database.rows import RowCount
+
+
+def owner_of(branch: ServedBranch) -> AbstractContextManager[Connection]:
+    """Return a context in which one connection of the database's owner is open."""
+    with Neon() as neon:
+        uri = neon.uri(branch.address, pooled=False)
+    return connected(uri)
+
+
+def close_for_writes(owner: Connection, branch: ServedBranch) -> None:
+    """Let the app, in whichever of its roles, write to the branch no more."""
+    raise_fence(owner, existing(owner, list(branch.roles)))
+
+
+def open_for_writes(owner: Connection, branch: ServedBranch) -> None:
+    """Let the app write to the branch with the role that it uses."""
+    lift_fence(owner, [branch.role], branch.address.database, branch.address.owner)
+
+
+def is_reachable(branch: ServedBranch) -> bool:
+    """Tell whether a branch takes a connection."""
+    try:
+        with owner_of(branch):
+            return True
+    except UNREACHABLE:
+        return False
+
+
+def only_there(count: RowCount) -> str:
+    """Say how many rows only the branch holds that was left."""
+    if count.missing:
+        return f"At least {replace(count, missing='')} exist only there: {count.missing}."
+    return f"{count} exist only there."

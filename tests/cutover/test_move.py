@@ -1,0 +1,339 @@
+"""Which steps a move takes, and that each undoes exactly what it did; stand-ins take Neon's and Vercel's place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from environments import log
+from environments.clients.postgres import NotReadyError
+from environments.cutover import aftermath, cut_over, promotion
+from environments.cutover.move import Move
+from environments.cutover.pointer import CopiedFrom, Lineage, Outputs, Pointer, Unfinished
+from environments.cutover.probe import UnhealthyError
+from environments.cutover.served import ServedBranch
+from environments.cutover.steps import Step, UndoneError, explain
+from environments.database.marker import BranchMarker
+from environments.database.rows import RowCount
+from environments.ids import BranchId, BranchKey, DeploymentId, Transaction
+from environments.plan.topology import ANY_ROWS, Accepted
+from environments.props import UNKNOWN
+from environments.review.model import TableRows
+from tests.cutover.pointers import CLAIM, GUARD, branch, pointer, served_branch
+
+ROOT = Path(__file__).resolve().parents[2]
+OLD = pointer("prod-v1")
+NEW = pointer("prod-v2")
+AFTER = replace(GUARD, fence_first=False)
+COPY = Lineage(
+    source=BranchKey("prod-v1"),
+    fork=None,
+    lsn=None,
+    copy=CopiedFrom(source_branch=BranchId("br-prod-v1"), seconds=2.5),
+)
+
+
+def names(steps: list[Step]) -> list[str]:
+    return [type(step).__name__ for step in steps]
+
+
+def steps_between(old: Pointer | None, new: Pointer, **changes: Any) -> list[Step]:
+    newly = old is None or old.branch.id != new.branch.id
+    leaving = old.branch.made() if old and newly and new.guard else None
+    return cut_over.steps_of(Move(new, leaving, newly=newly, **changes), old)
+
+
+def test_a_move_fences_and_counts_before_the_domain_moves() -> None:
+    assert names(steps_between(OLD, NEW)) == [
+        *("OpenBranch", "Probe", "Fence", "CountRows", "Promote", "Verify"),
+        *("NoteServed", "CloseLastLogin", "Drain"),
+    ]
+
+
+def test_with_the_fence_after_the_move_nothing_stops_before_the_domain_moves() -> None:
+    assert names(steps_between(OLD, replace(NEW, guard=AFTER))) == [
+        *("OpenBranch", "Probe", "Promote", "Verify"),
+        *("NoteServed", "CloseLastLogin", "Drain", "FenceLater"),
+    ]
+
+
+@pytest.mark.parametrize("old", [None, replace(NEW, deployment=OLD.deployment)], ids=["first", "same branch"])
+def test_where_no_branch_is_left_there_is_nothing_to_fence(old: Pointer | None) -> None:
+    assert names(steps_between(old, NEW)) == [
+        *("OpenBranch", "Probe", "Promote", "Verify", "NoteServed", "CloseLastLogin")
+    ]
+
+
+def test_a_claim_is_noted_before_the_branch_opens_and_taken_back_after_the_way_back() -> None:
+    theirs = pointer(branch("dev/dev", claim=CLAIM))
+    there, back = names(steps_between(OLD, theirs)), names(steps_between(theirs, NEW))
+    assert there[:2] == ["ClaimBranch", "OpenBranch"]
+    assert "DropClaim" not in there
+    assert back[-2:] == ["Drain", "DropClaim"]
+    assert "ClaimBranch" not in back
+    assert "ClaimBranch" not in names(steps_between(theirs, replace(theirs, deployment=OLD.deployment)))
+
+
+def test_a_copy_is_made_again_behind_the_fence_and_probed_with_what_it_holds_then() -> None:
+    assert names(steps_between(OLD, replace(NEW, lineage=COPY), again=True))[:7] == [
+        *("Refill", "OpenBranch", "Probe", "Fence", "CarryOver", "CountRows", "ProbeAgain")
+    ]
+
+
+def test_an_environment_without_a_deployment_only_notes_and_closes() -> None:
+    dev, dev2 = (replace(each, deployment=None, guard=None) for each in (OLD, NEW))
+    assert names(steps_between(None, dev)) == ["NoteServed", "CloseLastLogin"]
+    assert names(steps_between(dev, dev2)) == ["NoteServed", "CloseLastLogin"]
+
+
+def test_what_waits_for_its_fence_is_fenced_unless_it_serves_again() -> None:
+    waiting = {str(each.address.branch): each for each in (served_branch("prod-v0"), served_branch("prod-v2"))}
+    move = Move(NEW, OLD.branch.made(), newly=True)
+    assert explain(cut_over.steps_of(move, OLD, waiting))[-1].startswith("Writes to prod-v0 stop")
+    assert names(cut_over.steps_of(move, OLD, waiting)).count("FenceLater") == 1
+
+
+def test_a_preview_explains_the_steps_to_a_branch_that_is_still_to_be_made() -> None:
+    made_now = branch("prod-v2", id=UNKNOWN, endpoint=UNKNOWN, fingerprint=UNKNOWN, baseline=UNKNOWN)
+    assert explain(steps_between(OLD, pointer(made_now))) == explain(steps_between(OLD, NEW))
+
+
+def test_the_documentation_lists_every_step_in_its_order_and_words() -> None:
+    old, new = pointer(branch("prod-v1", claim=CLAIM)), pointer(branch("prod-v2", claim=CLAIM))
+    leaving = old.branch.made()
+    move = Move(new, leaving, newly=True, again=True)
+    steps = cut_over.steps_of(move, old, {leaving.address.branch: leaving})
+    kinds = [each for module in (promotion, aftermath) for each in vars(module).values()]
+    there = {each for each in kinds if isinstance(each, type) and issubclass(each, Step)} - {Step, promotion.MoveStep}
+    assert {type(step) for step in steps} == there
+    text = (ROOT / "docs" / "strategies.md").read_text().partition("| step | it is a part of |\n|---|---|\n")[2]
+    documented = re.findall(r"\| (.+?) \| .+ \|", text.partition("\n\n")[0])
+    assert tuple(documented) == explain(steps)
+
+
+@dataclass
+class Owner:
+    """Stands for a connection of a branch's owner."""
+
+    branch: ServedBranch
+
+
+@dataclass
+class World:
+    """What the steps do to Neon, Vercel and the databases; `fails` names the deed that fails."""
+
+    domain_of: str = "dpl_prod-v1"
+    done: list[str] = field(default_factory=list)
+    fails: dict[str, Exception] = field(default_factory=dict)
+    behind: int = 0
+    written: int = 0
+
+    def do(self, deed: str) -> None:
+        self.done.append(deed)
+        if error := self.fails.get(deed):
+            raise error
+
+    # Vercel
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done.append("closed")
+
+    def domain(self, _project: str) -> str:
+        return "shop.example"
+
+    def serving(self, _domain: str) -> str:
+        return self.domain_of
+
+    def promote(self, _project: str, deployment: str, _domain: str) -> None:
+        self.do(f"promote {deployment}")
+
+    def log(self, _deployment: str, urls: list[str]) -> str:
+        return f"\n    Its log: {len(urls)} URL hidden"
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+
+    @contextmanager
+    def owner_of(to: ServedBranch) -> Iterator[Owner]:
+        if error := world.fails.get(f"connect {to.key}"):
+            raise error
+        yield Owner(to)
+
+    def deed(name: str, answer: Any = None) -> Callable[..., Any]:
+        def done(owner: Owner, *_: Any) -> Any:
+            world.do(f"{name} {owner.branch.key}")
+            return answer
+
+        return done
+
+    def marker(_owner: Owner, _role: str, mark: BranchMarker) -> None:
+        world.do(f"mark {'claimed' if mark.claim else mark.served_by or 'as it was'}")
+
+    def probe(host: str, *_: Any) -> None:
+        world.do(f"probe {host}")
+
+    def carry_over(*_: Any) -> str:
+        world.do("carry over")
+        return "3 rows"
+
+    def counted(rows: int) -> RowCount:
+        return RowCount((TableRows(table="orders", rows=rows),) if rows else ())
+
+    for module in (promotion, aftermath):
+        monkeypatch.setattr(module, "owner_of", owner_of)
+        monkeypatch.setattr(module, "close_for_writes", deed("close"))
+        monkeypatch.setattr(module, "read_marker", lambda *_: BranchMarker(BranchId("br"), Transaction("7")))
+        monkeypatch.setattr(module, "write_marker", marker)
+        monkeypatch.setattr(module, "rows_of", lambda *_, **__: counted(world.behind))
+    monkeypatch.setattr("environments.cutover.writes.owner_of", owner_of)
+    monkeypatch.setattr("environments.cutover.move.owner_of", owner_of)
+    monkeypatch.setattr("environments.cutover.move.Vercel", lambda: world)
+    monkeypatch.setattr(promotion, "open_for_writes", deed("open"))
+    monkeypatch.setattr(promotion, "baseline", lambda _owner: "900")
+    monkeypatch.setattr(promotion, "count_rows", lambda *_: counted(world.written))
+    monkeypatch.setattr(promotion, "probe", probe)
+    monkeypatch.setattr(promotion, "carry_over", carry_over)
+    monkeypatch.setattr(promotion, "was_cut_short", lambda _target: False)
+    monkeypatch.setattr(aftermath, "close_login", lambda owner, role: world.do(f"no login {role} {owner.branch.key}"))
+    monkeypatch.setattr(aftermath, "drain", lambda owner, _roles: world.do(f"drain {owner.branch.key}"))
+    monkeypatch.setattr(aftermath, "drop_claim", lambda owner, *_: world.do(f"unclaim {owner.branch.key}"))
+    return world
+
+
+MOVED = [
+    *("open prod-v2", "probe prod-v2.vercel.app", "close prod-v1", "promote dpl_prod-v2", "probe shop.example"),
+    *("mark dpl_prod-v2", "no login app_prod_2 prod-v2", "drain prod-v1", "closed"),
+]
+UNDONE = {
+    "open prod-v2": ["close prod-v2"],
+    "probe prod-v2.vercel.app": ["close prod-v2"],
+    "close prod-v1": ["open prod-v1", "close prod-v2"],
+    "promote dpl_prod-v2": ["promote dpl_prod-v1", "open prod-v1", "close prod-v2"],
+    "probe shop.example": ["promote dpl_prod-v1", "open prod-v1", "close prod-v2"],
+}
+
+
+def test_a_move_does_all_of_it_and_notes_what_it_did(world: World) -> None:
+    world.behind = 0
+    with log.collected() as said:
+        outputs = cut_over.cut_over(NEW, OLD, None)
+    assert world.done == MOVED
+    assert (outputs.served.branch, outputs.served.id, outputs.served.deployment) == (
+        *("prod-v2", "br-prod-v2", "dpl_prod-v2"),
+    )
+    assert outputs.domain == "shop.example"
+    assert outputs.unfinished is None
+    assert outputs.history["br-prod-v2"].credentials == "login of prod-v2"
+    (last,) = said
+    assert re.fullmatch(
+        r"prod-v2 serves; writes paused for \d+\.\d\d s, reads for none. prod-v1 is read-only now. "
+        r"0 rows exist only there\.",
+        last,
+    )
+
+
+@pytest.mark.parametrize("failing", UNDONE)
+def test_whatever_fails_up_to_the_move_exactly_what_was_done_is_undone(world: World, failing: str) -> None:
+    world.fails[failing] = RuntimeError("no luck")
+    with pytest.raises(UndoneError, match=r"^no luck\. Production is as it was\.$"):
+        cut_over.cut_over(NEW, OLD, None)
+    assert world.done == [*MOVED[: MOVED.index(failing) + 1], *UNDONE[failing], "closed"]
+
+
+def test_one_row_too_many_behind_the_fence_undoes_the_fence(world: World) -> None:
+    world.behind = 1
+    with pytest.raises(UndoneError) as undone:
+        cut_over.cut_over(NEW, OLD, None)
+    assert world.done[-3:] == ["open prod-v1", "close prod-v2", "closed"]
+    assert "The pointer stays on prod-v1, which takes writes again. Production is as it was." in str(undone.value)
+
+
+def test_an_unhealthy_domain_is_told_with_what_visitors_wrote_and_the_deployments_log(world: World) -> None:
+    world.fails["probe shop.example"] = UnhealthyError("it answers status 500")
+    world.written = 2
+    with pytest.raises(UndoneError) as undone:
+        cut_over.cut_over(NEW, OLD, None)
+    assert str(undone.value) == (
+        "it answers status 500. Production is as it was. Visitors wrote 2 rows (orders 2) to prod-v2 in the meantime: "
+        "there they stay, read-only.\n    Its log: 1 URL hidden"
+    )
+
+
+def test_where_the_domain_leads_there_already_nothing_is_probed_on_its_own_host_or_promoted(world: World) -> None:
+    world.domain_of = "dpl_prod-v2"
+    cut_over.cut_over(NEW, OLD, None)
+    assert world.done == [deed for deed in MOVED if deed not in ("probe prod-v2.vercel.app", "promote dpl_prod-v2")]
+
+
+def test_a_first_cutover_that_fails_leaves_the_domain_to_nobody(world: World) -> None:
+    world.domain_of = ""
+    world.fails["probe shop.example"] = RuntimeError("no luck")
+    with pytest.raises(UndoneError):
+        cut_over.cut_over(NEW, None, None)
+    assert world.done[-3:] == ["probe shop.example", "close prod-v2", "closed"]
+
+
+def test_a_claim_is_put_back_if_the_move_fails(world: World) -> None:
+    theirs = pointer(branch("dev/dev", claim=CLAIM))
+    world.fails["probe dev/dev.vercel.app"] = RuntimeError("no luck")
+    with pytest.raises(UndoneError):
+        cut_over.cut_over(theirs, OLD, None)
+    assert world.done == [
+        *("mark claimed", "open dev/dev", "probe dev/dev.vercel.app"),
+        *("close dev/dev", "mark as it was", "closed"),
+    ]
+
+
+def test_rows_are_carried_over_behind_the_fence_and_probed_before_the_domain_moves(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cut_over, "copies_again", lambda *_: True)
+    cut_over.cut_over(replace(NEW, lineage=COPY), OLD, None)
+    assert world.done[2:7] == [
+        *("close prod-v1", "carry over", "open prod-v2", "probe prod-v2.vercel.app", "promote dpl_prod-v2")
+    ]
+
+
+def test_a_branch_out_of_reach_is_left_without_a_fence_only_if_any_number_of_rows_may_stay(world: World) -> None:
+    world.fails["connect prod-v1"] = NotReadyError("no answer")
+    with pytest.raises(UndoneError, match="could not be counted in full"):
+        cut_over.cut_over(NEW, OLD, None)
+    assert world.done[-2:] == ["close prod-v2", "closed"]
+    accepted = replace(GUARD, accepted=Accepted(branch="prod-v1", rows=ANY_ROWS))
+    with log.collected() as said:
+        outputs = cut_over.cut_over(replace(NEW, guard=accepted), OLD, None)
+    assert outputs.unfinished is None
+    assert "warning: prod-v1 is left without a fence: its database could not be asked (no answer)" in said
+    assert "close prod-v1" not in world.done
+
+
+def test_a_fence_that_fails_after_the_move_is_owed_and_the_next_update_raises_it(world: World) -> None:
+    world.fails["close prod-v1"] = RuntimeError("no luck")
+    new = replace(NEW, guard=AFTER)
+    with log.collected() as said:
+        outputs = cut_over.cut_over(new, OLD, None)
+    assert outputs.unfinished == Unfinished(fence={"br-prod-v1": OLD.branch.made()}, reason="no luck")
+    assert said == ["warning: prod-v2 serves, but the move is not finished: no luck. Run pulumi up again."]
+    assert "promote dpl_prod-v1" not in world.done
+    world.fails.clear()
+    finished: Outputs = cut_over.cut_over(new, new, outputs)
+    assert finished.unfinished is None
+    assert world.done[-3:] == ["close prod-v1", "unclaim prod-v1", "closed"]
+
+
+def test_the_deployment_that_had_the_domain_is_the_one_that_gets_it_back(world: World) -> None:
+    world.domain_of = "dpl_of-a-push"
+    world.fails["probe shop.example"] = RuntimeError("no luck")
+    with pytest.raises(UndoneError):
+        cut_over.cut_over(NEW, OLD, None)
+    assert f"promote {DeploymentId('dpl_of-a-push')}" in world.done
