@@ -65,24 +65,24 @@ clean: ## reset, and remove everything that was installed or built
 	rm -rf .venv .tools .local app/node_modules .pytest_cache .ruff_cache .mypy_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One resolution for all systems and for Python 3.11 and newer. The SDK of the tree has no hash, so it is installed
-# alone; the packages that it needs are in the lock.
+# One resolution for all systems and for Python 3.11 and newer. The library and the local cloud are folders of this tree
+# and have no hash, so they are installed alone; the packages that they need are in the lock.
 compile := .venv/bin/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-emit-package pulumi-neon --custom-compile-command "make lock"
+	--no-emit-index-url --no-emit-find-links --no-emit-package environments --custom-compile-command "make lock"
 
 lock: ## pin all packages with hashes; UPGRADE=--upgrade renews those that requirements*.txt don't pin
 	@[ -x .venv/bin/uv ] || $(MAKE) $(PYTHON_STAMP)
 	@$(compile) requirements.txt -o requirements.lock
 	@$(compile) requirements.txt requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 
-$(PYTHON_STAMP): requirements-dev.lock $(wildcard sdks/neon/pyproject.toml sdks/neon/setup.py)
+$(PYTHON_STAMP): requirements-dev.lock pyproject.toml localcloud/pyproject.toml
 	$(call say,Python packages into .venv)
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed, $(PYTHON3) is $$($(PYTHON3) --version 2>&1): name another with make PYTHON3=/path/to/python3"; exit 1; }
 	@[ -x $(PYTHON) ] && $(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON3) -m venv --clear .venv || { \
 		echo "$(PYTHON3) can't make virtual environments: install its venv module (Debian: apt-get install python3-venv)"; exit 1; }
 	@$(PYTHON) -m pip install --disable-pip-version-check --require-hashes -r requirements-dev.lock | $(packages)
-	@$(PYTHON) -m pip install --disable-pip-version-check --no-deps -e sdks/neon | $(packages)
+	@$(PYTHON) -m pip install --disable-pip-version-check --no-deps -e . -e ./localcloud | $(packages)
 	@touch $@
 
 $(APP_STAMP): app/package.json app/package-lock.json

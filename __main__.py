@@ -1,39 +1,13 @@
 """One environment: what its stack file says, worked out, then made. See README.md."""
 
 import os
-from pathlib import Path
 
 import pulumi
 
 from components.environment import Environment
-from environments.clients.app_files import app_digest
-from environments.clients.credentials import CredentialsError, require_credentials
-from environments.ids import StackName
-from environments.plan.dropped import dropped
-from environments.plan.plan import Digests, folders, foreign_stacks, plan
-from environments.program import review
-from environments.program.other_stacks import read_exports
-from environments.program.stack_file import read_stack
-from environments.settings import SettingsError
+from environments.program import read_topology
 
-stack = pulumi.get_stack()
-review.begin(StackName(stack))
-try:
-    require_credentials(os.environ)
-    settings = read_stack(stack)
-    digests = Digests(**{name: app_digest(Path(folder)) for name, folder in folders(settings).items()})
-    exports = read_exports([stack, *foreign_stacks(settings, stack)])
-    for sentence in dropped(settings.branches, exports.pop(stack)):
-        review.warn(sentence)
-    topology = plan(settings, stack, exports, digests)
-except (CredentialsError, SettingsError) as error:
-    raise review.refusal(error) from None
-
-environment = Environment(stack, topology, os.environ.get("VERCEL_TEAM"))
-pulumi.export("projects", {"neon": environment.neon_project, "vercel": environment.vercel_project})
-pulumi.export("branches", {name: branch.branch.id for name, branch in environment.branches.items()})
-pulumi.export("leaving", topology.leaving or None)
-pulumi.export("expires", environment.expiries or None)
-pulumi.export("served", environment.cutover.served)
-pulumi.export("way_back", environment.migration.way_back)
-pulumi.export("domain", environment.cutover.domain)
+topology = read_topology()
+environment = Environment(topology.stack, topology, team=os.environ.get("VERCEL_TEAM"))
+for name, value in environment.exports.items():
+    pulumi.export(name, value)

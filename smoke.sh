@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Ten minutes on real accounts: dev, a promotion, a rollback, and the clean-up, in projects that this script makes and
 # removes. Needs pulumi, python3, npm and curl, and NEON_API_KEY and VERCEL_API_TOKEN of accounts that may make a project.
-# On the local cloud (eval "$(python3 -m localcloud env)") it runs the same way.
+# On the local cloud (eval "$(.venv/bin/localcloud env)") it runs the same way.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from environments.database.prewarm import Relation, Warmth, hot_relations, warm
+from environments.database.prewarm import Prewarmed, Relation, hot_relations, prewarm
 from localcloud.program import Program
 
 ROWS = 1_500_000
@@ -52,7 +52,7 @@ def report(program: Program) -> None:
     """Measure on a clone of dev, and print medians over the repeats beside how they compare with a warm compute."""
     clone, hot = _Clone(program, "bench-warmth"), _busy(program)
     print(f"\n| first {QUERIES:,} queries, medians of {REPEATS} | p50 | x warm | p99 | x warm |\n|---|---|---|---|---|")
-    told: list[Warmth] = []
+    read: list[Prewarmed] = []
     took: list[float] = []
     for where, first in FIRST_HOT_ROWS.items():
         found: dict[str, list[Latency]] = {COLD: [], WARMED: [], WARM: []}
@@ -62,7 +62,7 @@ def report(program: Program) -> None:
                 found[WARM].append(_query(session, first))
             with clone.started_anew() as session:
                 began = time.monotonic()
-                told.append(warm(session, hot))
+                read.append(prewarm(session, hot))
                 took.append(time.monotonic() - began)
                 found[WARMED].append(_query(session, first))
                 found[WARM].append(_query(session, first))
@@ -72,7 +72,7 @@ def report(program: Program) -> None:
                 for of in (_median, _p99)
             ]
             print(f"| {where}, {name} | {' | '.join(cells)} |")
-    print(f"| goal for what is warmed | | {GOAL} | | {GOAL} |\nwarm-up: {told[-1]}, in {statistics.median(took):.2f} s")
+    print(f"| goal for what is warmed | | {GOAL} | | {GOAL} |\nwarm-up: {read[-1]}, in {statistics.median(took):.2f} s")
 
 
 def _median(latency: Latency) -> float:

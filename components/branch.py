@@ -1,18 +1,21 @@
-"""Neon's side of an environment: its project, and each owned branch with its compute and its credentials."""
+"""One owned branch: where it comes from, its rows, its compute and its app's login."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import pulumi
 import pulumi_neon as neon
 
+from environments.clients.neon import Address
 from environments.cutover.pointer import CopiedFrom
-from environments.ids import BranchId
-from environments.plan.topology import BranchPlan, Compute, NewProjects, NoBranch
-from environments.program.own import later
-from environments.resources.app_login import AppLogin
+from environments.database.login import KeptLogin
+from environments.ids import BranchId, DatabaseName, EndpointId, NeonProject, RoleName
+from environments.plan.topology import BranchPlan, Compute, NoBranch
+from environments.program.own import AppLogin, later, later_id
+from environments.resources import app_login
 from environments.resources.branch_source import BranchSource
 from environments.resources.temporary_branch import TemporaryBranch
 from environments.resources.transfer import Transfer
@@ -30,7 +33,7 @@ class BranchArgs:
     parent_is_own: bool
     plan: BranchPlan
     lends: bool
-    guests: pulumi.Input[dict[str, Any]]
+    external_logins: Mapping[BranchId, KeptLogin]
     database: str
     owner: str
     role: str
@@ -47,7 +50,7 @@ class Branch(pulumi.ComponentResource):
     branch: neon.Branch | TemporaryBranch
     endpoint: neon.Endpoint
     transfer: Transfer | None = None
-    access: AppLogin
+    login: AppLogin
 
     def __init__(self, name: str, args: BranchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the branch; nothing in it is replaced or deleted by any edit but dropping it."""
@@ -81,6 +84,17 @@ class Branch(pulumi.ComponentResource):
         source = cast("BranchId | None", self._args.parent)
         return CopiedFrom(source_branch=source, seconds=later(self.transfer.seconds))
 
+    @property
+    def address(self) -> Address:
+        """Where the branch's database is, once the branch has its compute."""
+        return Address(
+            later_id(self.project, NeonProject),
+            later_id(self.branch.id, BranchId),
+            later_id(self.endpoint.id, EndpointId),
+            DatabaseName(self._args.database),
+            RoleName(self._args.owner),
+        )
+
     def open(self, after: list[pulumi.Resource]) -> None:
         """Give the branch its compute and its login.
 
@@ -91,22 +105,20 @@ class Branch(pulumi.ComponentResource):
         self.endpoint = _endpoint(self._name, args, self.branch, self, after)
         if args.plan.copied:
             self.transfer = self._fill(self.endpoint)
-        self.access = AppLogin(
+        self.login = AppLogin(
             self._name,
-            project=args.project,
-            branch=self.branch.id,
-            endpoint=self.endpoint.id,
-            database=args.database,
-            owner=args.owner,
-            role=args.role,
-            roles=args.roles,
-            generation=args.generation,
-            serves=args.serves,
-            keep=args.plan.keep_logins,
-            adopted=isinstance(args.plan.parent, NoBranch),
-            fate=args.plan.deletion,
-            guests=args.guests,
-            opts=pulumi.ResourceOptions.merge(
+            app_login.Inputs(
+                address=self.address,
+                role=RoleName(args.role),
+                roles=(RoleName(args.roles[0]), RoleName(args.roles[1])),
+                generation=args.generation,
+                serves=args.serves,
+                keep_logins=args.plan.keep_logins,
+                adopted=isinstance(args.plan.parent, NoBranch),
+                deletion=args.plan.deletion,
+                external_logins=args.external_logins,
+            ),
+            pulumi.ResourceOptions.merge(
                 _held(self, args.plan),
                 pulumi.ResourceOptions(depends_on=[self.transfer] if self.transfer is not None else []),
             ),
@@ -181,17 +193,6 @@ def _temporary(parent: Branch, name: str, args: BranchArgs) -> TemporaryBranch:
         database=args.database,
         owner=args.owner,
         opts=pulumi.ResourceOptions.merge(_held(parent, plan), pulumi.ResourceOptions(depends_on=[parent.origin])),
-    )
-
-
-def make_project(plan: NewProjects, parent: pulumi.Resource) -> neon.Project:
-    """Make the Neon project; its default branch stays as Neon makes it, since naming it could replace the project."""
-    return neon.Project(
-        plan.name,
-        name=plan.name,
-        region_id=plan.region,
-        pg_version=plan.postgres,
-        opts=pulumi.ResourceOptions(parent=parent, protect=True, retain_on_delete=True),
     )
 
 

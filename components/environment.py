@@ -7,18 +7,18 @@ replaces and deletes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import pulumi
-import pulumi_neon as neon
 import pulumiverse_vercel as vercel
 
-from components import branch as neon_side
-from components import variables as vercel_side
-from components.served import Served, make_guest, needs
+from components.branch import Branch, BranchArgs
+from components.projects import make_projects
+from components.served import Served, make_external_login, needs
+from components.variables import make_variable
+from environments.clients.neon import Address
 from environments.cutover.pointer import BranchToServe, HealthCheck, Lineage, Pointer, StagedDeployment
 from environments.cutover.served import ServedBranch
-from environments.database.marker import Claim
 from environments.ids import (
     BranchId,
     BranchKey,
@@ -37,19 +37,14 @@ from environments.migrations.restore_point import RestorePoint
 from environments.plan.topology import (
     BranchPlan,
     DefaultBranch,
-    ExistingProjects,
     ForeignBranch,
-    MigrationPlan,
     NoBranch,
     OwnBranch,
     Topology,
 )
-from environments.program import existing as already_there
-from environments.program.own import Cutover, VariableDrift, later, later_id
-from environments.resources import variable_drift
-from environments.resources.deployment import Deployment
-from environments.resources.migration import Migration
-from environments.resources.ready import Ready
+from environments.program import existing
+from environments.program.own import Cutover, Deployment, Migration, Ready, VariableDrift, later, later_id
+from environments.resources import deployment, migration, ready, variable_drift
 from environments.resources.temporary_branch import TemporaryBranch
 
 
@@ -59,7 +54,7 @@ class Environment(pulumi.ComponentResource):
     def __init__(
         self, name: str, topology: Topology, team: str | None = None, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Make what the topology says: Branch -> Migration -> Ready -> Deployment -> Cutover -> variables -> VariableDrift.
+        """Make what the topology says, in the order that environments.plan.topology draws.
 
         The computes of the branches that don't serve come after the cutover: the one that served until now shrinks.
         `team` is the id of the Vercel team that the project belongs to.
@@ -69,10 +64,10 @@ class Environment(pulumi.ComponentResource):
         # Not the default provider, so that the plugin starts at once and not when the variables come, last of all.
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
         self._vercel = vercel.Provider("vercel", team=team)
-        self.neon_project, self.vercel_project, self._default_branch = self._projects()
-        self._guest = make_guest(topology, self.neon_project, self)
-        self._adopted = already_there.adopted_branch(topology.stack)
-        self.branches: dict[str, neon_side.Branch] = {}
+        self._projects = make_projects(topology.projects, self, self._vercel)
+        self._external = make_external_login(topology, self._projects.neon_project, self)
+        self._adopted = existing.adopted_branch(topology.stack)
+        self.branches: dict[str, Branch] = {}
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
         self._served = self._open()
@@ -87,24 +82,25 @@ class Environment(pulumi.ComponentResource):
         self.register_outputs({})
 
     @property
-    def expiries(self) -> dict[str, pulumi.Output[str]]:
-        """When Neon deletes each branch that is temporary, by its key, in RFC 3339."""
-        temporary = {
-            key: made.branch for key, made in self.branches.items() if isinstance(made.branch, TemporaryBranch)
+    def exports(self) -> dict[str, pulumi.Input[Any]]:
+        """What this stack exports. Other stacks read `projects` and `branches`; the rest is for people."""
+        return {
+            "projects": {"neon": self._projects.neon_project, "vercel": self._projects.vercel_project},
+            "branches": {key: branch.branch.id for key, branch in self.branches.items()},
+            "expires": self._expiries() or None,
+            "served": self.cutover.served,
+            "way_back": self.migration.way_back,
+            "domain": self.cutover.domain,
         }
-        return {key: branch.expires_at for key, branch in temporary.items()}
 
-    def _projects(self) -> tuple[pulumi.Input[str], pulumi.Input[str], pulumi.Input[str] | None]:
-        projects = self._topology.projects
-        if isinstance(projects, ExistingProjects):
-            return projects.neon, projects.vercel, None
-        made = neon_side.make_project(projects, self)
-        hosted = vercel_side.make_project(projects, self, self._vercel)
-        return made.id, hosted.id, made.default_branch_id
+    def _expiries(self) -> dict[str, pulumi.Output[str]]:
+        """Return when Neon deletes each branch that is temporary, by its key, in RFC 3339."""
+        made = {key: branch.branch for key, branch in self.branches.items()}
+        return {key: branch.expires_at for key, branch in made.items() if isinstance(branch, TemporaryBranch)}
 
-    def _branch(self, plan: BranchPlan) -> neon_side.Branch:
+    def _branch(self, plan: BranchPlan) -> Branch:
         topology = self._topology
-        home: pulumi.Input[str] = self.neon_project
+        home: pulumi.Input[str] = self._projects.neon_project
         stack, parent = topology.stack, self._parent(plan)
         match plan.parent:
             case OwnBranch(name):
@@ -115,8 +111,8 @@ class Environment(pulumi.ComponentResource):
                 name = "the default branch"
             case NoBranch():
                 name = ""
-        args = neon_side.BranchArgs(
-            project=plan.project or self.neon_project,
+        args = BranchArgs(
+            project=plan.project or self._projects.neon_project,
             source_project=home,
             parent=parent,
             parent_stack=stack,
@@ -124,7 +120,7 @@ class Environment(pulumi.ComponentResource):
             parent_is_own=isinstance(plan.parent, OwnBranch),
             plan=plan,
             lends=topology.guard is None,
-            guests=self._guest.kept if self._guest and isinstance(plan.parent, NoBranch) else {},
+            external_logins=later(self._external.kept) if self._external and isinstance(plan.parent, NoBranch) else {},
             database=topology.database,
             owner=topology.owner,
             role=topology.app_role,
@@ -133,7 +129,7 @@ class Environment(pulumi.ComponentResource):
             serves=topology.served == OwnBranch(plan.key),
             hooks=self._adopted if isinstance(plan.parent, NoBranch) else None,
         )
-        return neon_side.Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
+        return Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
 
     def _parent(self, plan: BranchPlan) -> pulumi.Input[str | None]:
         match plan.parent:
@@ -143,7 +139,7 @@ class Environment(pulumi.ComponentResource):
             case ForeignBranch(id=id_):
                 return id_
             case DefaultBranch():
-                return self._default()
+                return self._projects.default_branch
             case NoBranch():
                 return None
 
@@ -157,55 +153,51 @@ class Environment(pulumi.ComponentResource):
                     project=branch.project,
                     branch=branch.branch.id,
                     endpoint=branch.endpoint.id,
-                    login=branch.access,
+                    login=branch.login,
                     fork=branch.origin.fork,
                     copied_from=branch.copied_from,
                 )
             case ForeignBranch():
-                if self._guest is None:
-                    raise AssertionError("the plan lets no environment without a guest serve another stack's branch")
-                guest = self._guest
-                return Served(project=self.neon_project, branch=guest.branch, endpoint=guest.endpoint, login=guest)
-
-    def _default(self) -> pulumi.Input[str | None]:
-        if self._default_branch:
-            return self._default_branch
-        found: pulumi.Output[str] = neon.get_project_output(id=self.neon_project).default_branch_id
-        return found
+                if self._external is None:
+                    raise AssertionError("the plan lets no environment of developers serve another stack's branch")
+                login = self._external
+                project = self._projects.neon_project
+                return Served(project=project, branch=login.branch, endpoint=login.endpoint, login=login)
 
     def _migration(self) -> Migration:
         """Bring the served branch's schema up to date, before anything is proven or built with it."""
-        plan = self._topology.migration or MigrationPlan("", "", {})
-        return Migration(
-            "served",
-            project=self._served.project,
-            served_name=self._topology.served_name,
-            branch=self._served.branch,
-            endpoint=self._served.endpoint,
-            database=self._topology.database,
-            owner=self._topology.owner,
-            folder=plan.folder,
-            digest=plan.digest,
-            settings=dict(plan.settings),
-            source=self._topology.own_source,
-            at=self._topology.served_at,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._served.login]),
+        topology = self._topology
+        inputs = migration.Inputs(
+            key=BranchKey(topology.served_name),
+            project=later_id(self._served.project, NeonProject),
+            branch=later_id(self._served.branch, BranchId),
+            endpoint=later_id(self._served.endpoint, EndpointId),
+            database=DatabaseName(topology.database),
+            owner=RoleName(topology.owner),
+            migrations=topology.migration,
+            source=BranchKey(topology.own_source),
+            at=topology.served_at,
         )
+        return Migration("served", inputs, pulumi.ResourceOptions(parent=self, depends_on=[self._served.login]))
 
     def _ready(self) -> Ready:
         login = self._served.login
         return Ready(
             "served",
-            project=self._served.project,
-            served_name=self._topology.served_name,
-            branch=self._served.branch,
-            endpoint=self._served.endpoint,
-            database=self._topology.database,
-            owner=self._topology.owner,
-            pooled_url=login.pooled_url,
-            direct_url=login.direct_url,
-            fingerprint=login.fingerprint,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
+            ready.Inputs(
+                name=BranchKey(self._topology.served_name),
+                address=Address(
+                    later_id(self._served.project, NeonProject),
+                    later_id(self._served.branch, BranchId),
+                    later_id(self._served.endpoint, EndpointId),
+                    DatabaseName(self._topology.database),
+                    RoleName(self._topology.owner),
+                ),
+                pooled_url=later(login.pooled_url),
+                direct_url=later(login.direct_url),
+                fingerprint=later(login.fingerprint),
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[self.migration]),
         )
 
     def _deployment(self, ready: Ready) -> Deployment | None:
@@ -214,22 +206,24 @@ class Environment(pulumi.ComponentResource):
             return None
         return Deployment(
             "served",
-            project=self.vercel_project,
-            neon=self._served.project,
-            path=app.path,
-            digest=app.digest,
-            branch=self._served.branch,
-            pooled_url=login.pooled_url,
-            direct_url=login.direct_url,
-            fingerprint=login.fingerprint,
-            waiting=self.migration.pending if self._waits() else [],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[ready]),
+            deployment.Inputs(
+                project=later_id(self._projects.vercel_project, VercelProject),
+                neon_project=later_id(self._served.project, NeonProject),
+                path=app.path,
+                digest=app.digest,
+                branch=later_id(self._served.branch, BranchId),
+                pooled_url=later(login.pooled_url),
+                direct_url=later(login.direct_url),
+                fingerprint=later_id(login.fingerprint, Fingerprint),
+                waiting=cast("tuple[str, ...]", later(self.migration.pending)) if self._waits() else (),
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[ready]),
         )
 
     def _waits(self) -> bool:
         """Tell whether migrations are rehearsed and not run."""
         plan = self._topology.migration
-        return bool(plan and plan.settings["stop_after_rehearsal"])
+        return bool(plan and plan.settings.stop_after_rehearsal)
 
     def _cutover(self, ready: Ready, deployment: Deployment | None) -> Cutover:
         topology, login, served = self._topology, self._served.login, self._served
@@ -245,7 +239,7 @@ class Environment(pulumi.ComponentResource):
             roles=(RoleName(topology.app_roles[0]), RoleName(topology.app_roles[1])),
             fingerprint=later_id(login.fingerprint, Fingerprint),
             baseline=later_id(login.baseline, Transaction),
-            claim=None if own else Claim.of(needs(topology)),
+            claim=None if own else needs(topology),
         )
         staged = (
             StagedDeployment(
@@ -258,7 +252,7 @@ class Environment(pulumi.ComponentResource):
             else None
         )
         pointer = Pointer(
-            vercel=later_id(self.vercel_project, VercelProject),
+            vercel=later_id(self._projects.vercel_project, VercelProject),
             serve=topology.pointer,
             branch=branch,
             lineage=Lineage(
@@ -271,7 +265,7 @@ class Environment(pulumi.ComponentResource):
             app_url=later(login.pooled_url),
             deployment=staged,
             shuts_logins=topology.shuts_logins,
-            visited=cast("Mapping[str, ServedBranch]", self._guest.visited if self._guest else {}),
+            visited=cast("Mapping[str, ServedBranch]", self._external.visited if self._external else {}),
             summary=topology.summary,
             guard=topology.guard,
         )
@@ -281,12 +275,12 @@ class Environment(pulumi.ComponentResource):
     def _variables(self) -> None:
         login, topology = self._served.login, self._topology
         values = {"DATABASE_URL": login.pooled_url, "DATABASE_URL_UNPOOLED": login.direct_url}
-        hooks, made = already_there.variable(topology.stack), {}
+        hooks, made = existing.variable(topology.stack), {}
         for key, value in values.items():
-            made[key] = vercel_side.make_variable(
+            made[key] = make_variable(
                 key,
                 value,
-                project=self.vercel_project,
+                project=self._projects.vercel_project,
                 targets=topology.vercel_targets,
                 git_branch=topology.git_branch,
                 sensitive=topology.sensitive,
@@ -298,10 +292,10 @@ class Environment(pulumi.ComponentResource):
             VariableDrift(
                 "served",
                 variable_drift.Inputs(
-                    project=later_id(self.vercel_project, VercelProject),
+                    project=later_id(self._projects.vercel_project, VercelProject),
                     variables={key: later_id(variable.id, VariableId) for key, variable in made.items()},
                     values=urls,
-                    fingerprint=later_id(login.fingerprint, Fingerprint),
+                    fingerprint=later(login.fingerprint),
                 ),
                 pulumi.ResourceOptions(parent=self, protect=not topology.disposable),
             )

@@ -1,17 +1,17 @@
-"""What an environment serves: a branch of its own, or one of another stack on which it is a guest."""
+"""What an environment serves: a branch of its own, or one of another stack, with a login of its own there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 
-from components.branch import size
 from environments.cutover.pointer import CopiedFrom
+from environments.database.marker import Claim
+from environments.ids import BranchId, BranchKey, DatabaseName, NeonProject, RoleName, StackName
 from environments.plan.topology import ForeignBranch, Topology
-from environments.resources.app_login import AppLogin
-from environments.resources.external_login import ExternalLogin
+from environments.program.own import AppLogin, ExternalLogin, later_id
+from environments.resources import external_login
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,28 +26,37 @@ class Served:
     copied_from: CopiedFrom | None = None
 
 
-def make_guest(topology: Topology, project: pulumi.Input[str], parent: pulumi.Resource) -> ExternalLogin | None:
-    """Make what remembers the branches of other stacks that the pointer led to; None where it leads to none."""
+def make_external_login(
+    topology: Topology, project: pulumi.Input[str], parent: pulumi.Resource
+) -> ExternalLogin | None:
+    """Make what remembers the logins on other stacks' branches; None if the pointer can't lead to one."""
     if "development" in topology.vercel_targets:
         return None
-    served = topology.served
-    foreign = served if isinstance(served, ForeignBranch) else ForeignBranch("", "", None)
-    props: dict[str, pulumi.Input[Any]] = {
-        "project": project,
-        "stack": foreign.stack,
-        "name": foreign.name,
-        "asked": foreign.id or "",
-        "swaps": topology.guard is None or topology.guard.moves == "any",
-        "needs": needs(topology),
-        "database": topology.database,
-        "owner": topology.owner,
-        "role": topology.app_role,
-        "roles": list(topology.app_roles),
-        "generation": topology.credentials,
-    }
-    return ExternalLogin("guest", props, pulumi.ResourceOptions(parent=parent, protect=not topology.disposable))
+    serve, (first, second) = topology.served, topology.app_roles
+    inputs = external_login.Inputs(
+        project=later_id(project, NeonProject),
+        serve=_external_branch(serve) if isinstance(serve, ForeignBranch) else None,
+        may_swap=topology.guard is None or topology.guard.moves == "any",
+        needs=needs(topology),
+        database=DatabaseName(topology.database),
+        owner=RoleName(topology.owner),
+        role=RoleName(topology.app_role),
+        roles=(RoleName(first), RoleName(second)),
+        generation=topology.credentials,
+    )
+    return ExternalLogin("external", inputs, pulumi.ResourceOptions(parent=parent, protect=not topology.disposable))
 
 
-def needs(topology: Topology) -> dict[str, Any]:
+def needs(topology: Topology) -> Claim:
     """Return what the environment needs of a branch that it serves and doesn't own."""
-    return {"stack": topology.stack, "protected": topology.protected, **size(topology.compute)}
+    compute = topology.compute
+    sizes = float(compute.min_cu), float(compute.max_cu), compute.suspend_seconds
+    return Claim(StackName(topology.stack), *sizes, topology.protected)
+
+
+def _external_branch(served: ForeignBranch) -> external_login.ExternalBranch:
+    return external_login.ExternalBranch(
+        stack=StackName(served.stack),
+        name=BranchKey(served.name),
+        exported=BranchId(served.id) if served.id else None,
+    )

@@ -1,21 +1,9 @@
-"""Vercel's side of an environment: its project, and the variables that name the served database."""
+"""The variables in Vercel that name the served database."""
 
 from __future__ import annotations
 
 import pulumi
 import pulumiverse_vercel as vercel
-
-from environments.plan.topology import NewProjects
-
-
-def make_project(plan: NewProjects, parent: pulumi.Resource, provider: vercel.Provider) -> vercel.Project:
-    """Make the Vercel project, with production deployments staged until they are promoted."""
-    return vercel.Project(
-        plan.name,
-        name=plan.name,
-        auto_assign_custom_domains=False,
-        opts=pulumi.ResourceOptions(parent=parent, provider=provider, protect=True, retain_on_delete=True),
-    )
 
 
 def make_variable(

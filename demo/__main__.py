@@ -8,7 +8,7 @@ import sys
 import psycopg
 
 from demo.narration import Narrator
-from localcloud import engine, lifecycle
+from localcloud import engine, lifecycle, shell
 from localcloud.cloud import ROOT, state_folder
 from localcloud.program import CommandError, Program
 from localcloud.workspace import make_workspace
@@ -131,7 +131,7 @@ def _next(program: Program) -> str:
 The cloud keeps running. To go on by hand:
 
     cd {program.folder}
-    eval "$({ROOT}/.venv/bin/python -m localcloud env)"
+    {shell.evaluate()}
     pulumi preview -s prod            # after an edit of Pulumi.prod.yaml
     pulumi up -s prod
     curl -H 'Host: {domain}' {cloud.vercel_edge_url}/health

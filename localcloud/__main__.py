@@ -1,4 +1,4 @@
-"""The command line of the local cloud: `python -m localcloud start|stop|status|reset|env|workspace|serve`."""
+"""The command `localcloud start|stop|status|reset|env|workspace|serve`; `python -m localcloud` is the same."""
 
 import argparse
 import importlib.util
@@ -14,7 +14,7 @@ COMMANDS = {
     "stop": "end the daemon and whatever it started; all state stays",
     "status": "show what runs: ports, branches, computes, deployments (exit code 1 if it doesn't run)",
     "reset": "stop, and remove all databases, deployments and stacks",
-    "env": 'print the variables that a shell needs: eval "$(python -m localcloud env)"',
+    "env": 'print the variables that a shell needs: eval "$(localcloud env)"',
     "workspace": "make a copy of the program that `pulumi` may write into",
     "serve": "be the daemon, in the foreground",
 }
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
+    parser = argparse.ArgumentParser(prog="localcloud", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     parsers = {name: commands.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
     parsers["env"].add_argument("--show", action="store_true", help="print even to a terminal: the lines hold tokens")

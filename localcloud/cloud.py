@@ -15,7 +15,17 @@ from localcloud.ports import LOOPBACK, Ports, free_ports, wanted_ports
 from localcloud.private_files import private_folder, write_private
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ROOT / ".tools"
+"""Where this package lies: the checkout, or an environment's site-packages."""
+
+
+def home() -> Path:
+    """Where tools and state lie by default: in the checkout, or in the user's data folder where this is installed."""
+    if (ROOT / "localcloud" / "pyproject.toml").exists():
+        return ROOT
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "localcloud"
+
+
+TOOLS = home() / ".tools"
 FORMAT = 1
 
 # Vercel's provider accepts exactly 24 letters and digits as a token.
@@ -23,9 +33,9 @@ VERCEL_TOKEN_LENGTH = 24
 
 
 def state_folder() -> Path:
-    """Where the state lies: LOCALCLOUD_STATE, or `.local/` in the checkout."""
+    """Where the state lies: LOCALCLOUD_STATE, or `.local/` at `home()`."""
     chosen = os.environ.get("LOCALCLOUD_STATE")
-    return Path(chosen).expanduser().absolute() if chosen else ROOT / ".local"
+    return Path(chosen).expanduser().absolute() if chosen else home() / ".local"
 
 
 class CloudFileError(Exception):
@@ -99,14 +109,12 @@ class Cloud:
             content = json.loads(path.read_text())
         except FileNotFoundError:
             raise CloudFileError(
-                f"{path} does not exist: no local cloud was started here yet, `python -m localcloud start` makes one"
+                f"{path} does not exist: no local cloud was started here yet, `localcloud start` makes one"
             ) from None
         except ValueError as error:
-            raise CloudFileError(f"{path} is no JSON: move it away, then `python -m localcloud reset`") from error
+            raise CloudFileError(f"{path} is no JSON: move it away, then `localcloud reset`") from error
         if not isinstance(content, dict) or content.get("version") != FORMAT:
-            raise CloudFileError(
-                f"{path} was written by another version: `python -m localcloud reset`, then start again"
-            )
+            raise CloudFileError(f"{path} was written by another version: `localcloud reset`, then start again")
         try:
             return cls(
                 state=state,
@@ -115,9 +123,7 @@ class Cloud:
                 vercel_api_token=content["vercel_api_token"],
             )
         except (KeyError, TypeError) as error:
-            raise CloudFileError(
-                f"{path} lacks a port or a token: `python -m localcloud reset`, then start again"
-            ) from error
+            raise CloudFileError(f"{path} lacks a port or a token: `localcloud reset`, then start again") from error
 
     @classmethod
     def load_or_create(cls, state: Path, preferred: Ports | None = None) -> Self:

@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from localcloud import engine, lifecycle, shell
 from localcloud.cloud import ROOT, TOOLS, Cloud, CloudFileError, state_folder
@@ -13,8 +14,6 @@ from localcloud.engine import BuildError
 from localcloud.lifecycle import LifecycleError
 from localcloud.status import addresses, status
 from localcloud.workspace import WorkspaceError, make_workspace
-
-EVALUATE = 'eval "$(python3 -m localcloud env)"'
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,7 +41,10 @@ def _start(_: argparse.Namespace) -> int:
     engine.install_plugins(started.cloud.pulumi_home)
     took = "already running" if started.already_running else f"running after {time.monotonic() - began:.1f} s"
     print(
-        f"local cloud: {took}, state in {started.cloud.state}", *addresses(started.cloud), f"next: {EVALUATE}", sep="\n"
+        f"local cloud: {took}, state in {started.cloud.state}",
+        *addresses(started.cloud),
+        f"next: {shell.evaluate()}",
+        sep="\n",
     )
     return 0
 
@@ -72,20 +74,26 @@ def _reset(_: argparse.Namespace) -> int:
 
 def _env(options: argparse.Namespace) -> int:
     if sys.stdout.isatty() and not options.show:
-        print(f"usage: {EVALUATE}   (the lines hold tokens; --show prints them)")
+        print(f"usage: {shell.evaluate()}   (the lines hold tokens; --show prints them)")
         return 0
     state = state_folder()
     cloud = Cloud.load(state)
     if Record.of_living(state) is None:
-        print("The local cloud is not running: python -m localcloud start", file=sys.stderr)
+        print(f"The local cloud is not running: {shell.command('start')}", file=sys.stderr)
     print(*shell.export_lines(cloud), sep="\n")
     return 0
 
 
 def _workspace(options: argparse.Namespace) -> int:
-    copy = make_workspace(ROOT, options.folder, replace=options.force)
-    print(f"the program is in {copy}", f"next: {EVALUATE} && cd {shlex.quote(str(copy))}", sep="\n")
+    copy = make_workspace(_program(), options.folder, replace=options.force)
+    print(f"the program is in {copy}", f"next: {shell.evaluate()} && cd {shlex.quote(str(copy))}", sep="\n")
     return 0
+
+
+def _program() -> Path:
+    """Return the program to copy: the one of the current folder, or the one beside this package."""
+    here = Path.cwd()
+    return here if (here / "Pulumi.yaml").exists() else ROOT
 
 
 def _serve(_: argparse.Namespace) -> int:

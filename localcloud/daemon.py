@@ -108,7 +108,7 @@ def serve(cloud: Cloud, services: Callable[[Cloud], Sequence[Service]] = halves)
         with locked(cloud.state / "daemon.lock", wait=False):
             asyncio.run(_serve(cloud, services(cloud)))
     except BlockingIOError:
-        raise AlreadyServedError(f"another daemon serves {cloud.state}: `python -m localcloud status`") from None
+        raise AlreadyServedError(f"another daemon serves {cloud.state}: `localcloud status`") from None
 
 
 async def _serve(cloud: Cloud, services: Sequence[Service]) -> None:

@@ -113,8 +113,8 @@ def _spawn(cloud: Cloud, command: Sequence[str]) -> Identity:
     if taken:
         raise LifecycleError(
             f"port {', '.join(map(str, taken))} is taken by another process, and this local cloud keeps its ports: "
-            f"stop that process (`ss -ltnp` names it; `python -m localcloud stop` ends what an earlier daemon left), "
-            f"or `python -m localcloud reset` to choose new ports"
+            f"stop that process (`ss -ltnp` names it; `localcloud stop` ends what an earlier daemon left), "
+            f"or `localcloud reset` to choose new ports"
         )
     with cloud.log.open("ab") as log:
         cloud.log.chmod(FILE_MODE)

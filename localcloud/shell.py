@@ -2,19 +2,40 @@
 
 import os
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from localcloud import engine
-from localcloud.cloud import ROOT, TOOLS, Cloud
+from localcloud.cloud import TOOLS, Cloud
 from localcloud.packaged_postgres import packaged_postgres
 
-_VIRTUAL_ENVIRONMENT = str(ROOT / ".venv" / "bin")
+_PROGRAMS = Path(sys.executable).parent
+"""Where the Python that runs this is, with the command `localcloud` beside it."""
+
+
+def command(*arguments: str) -> str:
+    """Return what a user types for `localcloud` in the current folder."""
+    own = _PROGRAMS / "localcloud"
+    if not own.exists():
+        return shlex.join(["python3", "-m", "localcloud", *arguments])
+    if shutil.which("localcloud") == str(own):
+        return shlex.join(["localcloud", *arguments])
+    here = Path.cwd()
+    return shlex.join([str(own.relative_to(here) if own.is_relative_to(here) else own), *arguments])
+
+
+def evaluate() -> str:
+    """Return what a user types so that a shell meets the local cloud."""
+    return f'eval "$({command("env")})"'
 
 
 def environment(cloud: Cloud, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables to set, those that extend an inherited one included (PATH, NO_PROXY)."""
-    path = [entry for entry in inherited.get("PATH", os.defpath).split(os.pathsep) if entry != _VIRTUAL_ENVIRONMENT]
-    with_python = {**inherited, "PATH": os.pathsep.join([_VIRTUAL_ENVIRONMENT, *path])}
+    programs = str(_PROGRAMS)
+    path = [entry for entry in inherited.get("PATH", os.defpath).split(os.pathsep) if entry != programs]
+    with_python = {**inherited, "PATH": os.pathsep.join([programs, *path])}
     return {
         **engine.environment(TOOLS, cloud.pulumi_home, with_python),
         "NEON_API_KEY": cloud.neon_api_key,
@@ -25,7 +46,7 @@ def environment(cloud: Cloud, inherited: Mapping[str, str] = os.environ) -> dict
         "PULUMI_BACKEND_URL": cloud.pulumi_backend.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(cloud.passphrase_file),
         "PULUMI_ERROR_OUTPUT_STRING": "1",
-        **({"POSTGRES_BIN": str(programs)} if (programs := packaged_postgres()) else {}),
+        **({"POSTGRES_BIN": str(postgres)} if (postgres := packaged_postgres()) else {}),
     }
 
 

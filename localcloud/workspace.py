@@ -1,12 +1,18 @@
-"""A runnable copy of the program: even a preview writes into its stack file, and the checkout must stay clean."""
+"""A runnable copy of the program: even a preview writes into its stack file, and the checkout must stay clean.
 
+A copy holds the program and its app, and nothing of the library: that is installed in the virtual environment.
+"""
+
+import re
 import shutil
 from pathlib import Path
 
 PROGRAM_FILES = ("Pulumi.yaml", "Pulumi.*.yaml", "__main__.py", "requirements.txt", "stack.schema.json")
-PROGRAM_FOLDERS = ("components", "plugin", "app", "sdks")
+PROGRAM_FOLDERS = ("components", "plugin", "app")
 INDISPENSABLE = ("Pulumi.yaml", "__main__.py", "components")
 VIRTUAL_ENVIRONMENT = ".venv"
+LIBRARY_HERE = re.compile(r"^\.$", re.MULTILINE)
+"""The line of requirements.txt that names the library where it lies beside the program."""
 NOT_COPIED = shutil.ignore_patterns(
     "node_modules", "__pycache__", ".*_cache", "*.egg-info", ".env*", ".vercel", "build"
 )
@@ -31,6 +37,7 @@ def make_workspace(root: Path, target: Path, *, replace: bool = False) -> Path:
     for name in PROGRAM_FOLDERS:
         if (root / name).is_dir():
             shutil.copytree(root / name, target / name, ignore=NOT_COPIED, symlinks=True)
+    _name_library(target / "requirements.txt", root)
     if (root / VIRTUAL_ENVIRONMENT).exists() and not (target / VIRTUAL_ENVIRONMENT).exists():
         (target / VIRTUAL_ENVIRONMENT).symlink_to(root / VIRTUAL_ENVIRONMENT)
     return target
@@ -54,6 +61,12 @@ def _refuse(root: Path, target: Path, *, replace: bool) -> None:
         raise WorkspaceError(
             f"{target} holds something that is no copy of the program: --force replaces only such a copy"
         )
+
+
+def _name_library(requirements: Path, root: Path) -> None:
+    """Let the copy's requirements name the library where it is: it doesn't lie beside the copy."""
+    if requirements.exists():
+        requirements.write_text(LIBRARY_HERE.sub(lambda _: str(root), requirements.read_text()))
 
 
 def _clear(target: Path) -> None:

@@ -20,10 +20,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "environments.clients": (),
     "environments.review": (),
     "environments.database": ("clients", "review"),
-    "environments.migrations": ("database", "clients", "review"),
+    "environments.migrations": ("plan", "database", "clients", "review"),
     "environments.branches": ("database", "clients"),
     "environments.cutover": ("migrations", "branches", "database", "clients", "review"),
-    "environments.resources": ("cutover", "migrations", "branches", "database", "clients", "review"),
+    "environments.resources": ("cutover", "migrations", "branches", "database", "plan", "clients", "review"),
     "environments.plugin": ("resources", "review"),
     "environments.program": ("resources", "plan", "settings", "branches", "clients", "review"),
     "environments.commands": ("plan", "settings", "branches", "clients", "review"),
@@ -176,7 +176,9 @@ def test_every_make_target_that_the_readme_names_exists() -> None:
 
 
 def test_every_command_of_the_local_cloud_is_described() -> None:
-    described = set(re.findall(r"python -m localcloud ([a-z]+)", (ROOT / "docs" / "local-cloud.md").read_text()))
+    described = set(
+        re.findall(r"^\*\*`localcloud ([a-z]+)", (ROOT / "docs" / "local-cloud.md").read_text(), re.MULTILINE)
+    )
     assert described == set(COMMANDS)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, connected
 from environments.database.marker import Claim, read_claims
-from environments.ids import BranchId
+from environments.ids import BranchId, StackName
 
 
 def lending_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
@@ -21,7 +21,7 @@ def lending_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
     was, now, key = olds["wanted"], news["wanted"], news["name"]
     ends = now["fate"] == "delete" != was["fate"]
     renamed = now["name"] != was["name"] != key
-    shrinks = bool(Claim.of({"stack": "", **was}).lacks(*_size(now), protected=now["protected"]))
+    shrinks = bool(Claim(StackName(""), *_size(was), was["protected"]).lacks(*_size(now), protected=now["protected"]))
     if not (ends or (olds["lends"] and (renamed or shrinks))):
         return ""
     found, copies = _branch(olds)

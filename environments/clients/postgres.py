@@ -1,4 +1,4 @@
-"""Connections to a branch's database: by the URL that Neon gives, with errors that tell no secret."""
+"""Connections to a branch's database: by the URL that Neon gives, with errors that hold no secret."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.lazy_imports import httpx, psycopg
 from environments.clients.neon import OperationFailedError
 from environments.errors import FailedError
+from environments.ids import Fingerprint, RoleName
 
 if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
@@ -28,10 +29,10 @@ class NotReadyError(FailedError):
 
 
 UNREACHABLE = (ApiError, ApiUnreachableError, NotReadyError, OperationFailedError)
-"""What it raises to ask a database that isn't there, or doesn't answer: by Neon for its URL, then by that."""
+"""What is raised when a database is gone or doesn't answer: Neon is asked for its URL, then the database itself."""
 
 
-def with_login(uri: str, user: str, password: str) -> str:
+def with_login(uri: str, user: RoleName, password: str) -> str:
     """Return `uri` with another user and password in it, everything else as Neon gave it."""
     return str(httpx.URL(uri).copy_with(username=quote(user, safe=""), password=quote(password, safe="")))
 
@@ -41,14 +42,14 @@ def password_of(uri: str) -> str:
     return httpx.URL(uri).password
 
 
-def user_of(uri: str) -> str:
+def user_of(uri: str) -> RoleName:
     """Return the user in `uri`."""
-    return httpx.URL(uri).username
+    return RoleName(httpx.URL(uri).username)
 
 
-def fingerprint(uri: str) -> str:
-    """Return a short name for a URL that tells when it changes and nothing of what it holds."""
-    return hashlib.sha256(uri.encode()).hexdigest()[:16]
+def fingerprint(uri: str) -> Fingerprint:
+    """Return a short digest of a URL that tells when the URL changes and nothing of what it holds."""
+    return Fingerprint(hashlib.sha256(uri.encode()).hexdigest()[:16])
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""What a move of the pointer costs, whether it may be made, how it is told, and how it is made and undone."""
+"""A move of the pointer: what it costs, whether it may be made, its review, and the steps that make and undo it."""

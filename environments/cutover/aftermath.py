@@ -11,7 +11,7 @@ from environments.cutover.served import ServedBranch
 from environments.cutover.steps import Step
 from environments.cutover.writes import close_for_writes, is_reachable, only_there, owner_of
 from environments.database.logins import close_login, drain
-from environments.database.marker import BranchMarker, drop_claim, read_mark, write_mark
+from environments.database.marker import BranchMarker, drop_claim, read_marker, write_marker
 from environments.database.provenance import EVERY_ROW
 from environments.props import known
 
@@ -30,11 +30,13 @@ class NoteServed(Step):
     def run(self) -> None:
         branch, deployment = self._new.branch.made(), self._new.deployment
         with owner_of(branch) as owner:
-            found = read_mark(owner, list(branch.roles), branch.address.branch)
+            found = read_marker(owner, list(branch.roles), branch.address.branch)
             # Its baseline is what the branch says itself: none is made up from what a state remembers.
             began = found.baseline if found else EVERY_ROW
-            marker = BranchMarker(began, known(deployment.id) if deployment else None, branch.claim)
-            write_mark(owner, branch.role, branch.address.branch, marker)
+            marker = BranchMarker(
+                branch.address.branch, began, known(deployment.id) if deployment else None, branch.claim
+            )
+            write_marker(owner, branch.role, marker)
 
 
 class CloseLastLogin(Step):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from environments.clients.vercel import Vercel, visit
+from environments.cutover.deployment_marks import DeploymentMarks
 from environments.cutover.pointer import Pointer
 from environments.ids import BranchId, DeploymentId
 from environments.plan.topology import ANY_ROWS
@@ -35,12 +36,11 @@ def domain_holder(new: Pointer) -> DomainHolder | None:
     with Vercel() as vercel:
         domain = vercel.domain(new.vercel)
         serving = vercel.serving(domain)
-        meta = vercel.deployment(serving).meta if serving else {}
-    if serving is None:
-        return None
-    ours = meta.get("neonBranch")
+        if serving is None:
+            return None
+        ours = DeploymentMarks.of(vercel.deployment(serving).meta).branch
     path = new.deployment.health.path if new.deployment else ""
-    branch = BranchId(ours) if ours else visit(domain, path).branch if path else None
+    branch = ours or (visit(domain, path).branch if path else None)
     return DomainHolder(serving, domain, branch, ours is not None)
 
 

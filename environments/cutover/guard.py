@@ -12,7 +12,7 @@ from environments.clients.postgres import UNREACHABLE, Connection, connected
 from environments.cutover.pointer import Pointer
 from environments.cutover.served import ServedBranch
 from environments.database.copy.fill import read_note
-from environments.database.marker import read_mark
+from environments.database.marker import read_marker
 from environments.database.provenance import EVERY_ROW, broken
 from environments.database.rows import RowCount, count_rows
 from environments.ids import BranchId, BranchKey, RoleName, Transaction
@@ -20,7 +20,7 @@ from environments.migrations.restore_point import RestorePoint
 from environments.plan.topology import ANY_ROWS, Guard
 from environments.props import Unknown
 from environments.review.left_behind import LeftBehindError
-from environments.review.model import RowsBehind, TableRows
+from environments.review.model import RowsBehind
 
 _COUNT_SECONDS = 20.0
 _REMEDY = "after pulumi refresh and pulumi up every row on it counts"
@@ -28,8 +28,7 @@ _REMEDY = "after pulumi refresh and pulumi up every row on it counts"
 
 def rows_behind(count: RowCount, branch: BranchKey) -> RowsBehind:
     """Return a count of `branch` as a part of the review."""
-    tables = [TableRows(table=each.table, rows=each.rows, rewritten=each.migrated) for each in count.tables]
-    return RowsBehind(branch=branch, total=count.total, tables=tuple(tables), missing=count.missing)
+    return RowsBehind(branch=branch, total=count.total, tables=count.tables, missing=count.missing)
 
 
 def require_allowed(guard: Guard, count: RowCount, branch: BranchKey, more: str = "") -> None:
@@ -113,7 +112,7 @@ def copies_again(leaving: ServedBranch, new: Pointer) -> bool:
         return isinstance(new.branch.id, Unknown)
     try:
         with Neon() as neon, connected(neon.uri(address, pooled=False)) as owner:
-            mark = read_mark(owner, list(new.branch.roles), address.branch)
+            mark = read_marker(owner, list(new.branch.roles), address.branch)
     except UNREACHABLE:
         return False
     return mark is None or mark.served_by is None

@@ -17,13 +17,11 @@ from environments.cutover.move import Move
 from environments.cutover.probe import UnhealthyError, probe
 from environments.cutover.steps import Step
 from environments.cutover.writes import close_for_writes, only_there, open_for_writes, owner_of
-from environments.database.app_role import baseline
 from environments.database.copy.carry_over import carry_over, was_cut_short
-from environments.database.marker import BranchMarker, read_mark, write_mark
-from environments.database.provenance import EVERY_ROW
+from environments.database.marker import BranchMarker, read_marker, write_marker
+from environments.database.provenance import EVERY_ROW, baseline
 from environments.database.rows import RowCount, count_rows
 from environments.errors import EnvironmentsError
-from environments.ids import Transaction
 from environments.props import known
 
 _DOMAIN_PATIENCE = 10.0
@@ -65,14 +63,14 @@ class ClaimBranch(MoveStep):
 
     def run(self) -> None:
         owner, branch = self._move.owner(), self._move.branch
-        found = read_mark(owner, list(branch.roles), branch.address.branch)
-        self._marker = found or BranchMarker(EVERY_ROW)
-        write_mark(owner, branch.role, branch.address.branch, replace(self._marker, claim=branch.claim))
+        found = read_marker(owner, list(branch.roles), branch.address.branch)
+        self._marker = found or BranchMarker(branch.address.branch, EVERY_ROW)
+        write_marker(owner, branch.role, replace(self._marker, claim=branch.claim))
 
     def undo(self) -> str:
         if self._marker is not None:
             branch = self._move.branch
-            write_mark(self._move.owner(), branch.role, branch.address.branch, self._marker)
+            write_marker(self._move.owner(), branch.role, self._marker)
         return ""
 
 
@@ -84,7 +82,7 @@ class OpenBranch(MoveStep):
     def run(self) -> None:
         owner = self._move.owner()
         if self._move.newly:
-            self._move.since = Transaction(baseline(owner))
+            self._move.since = baseline(owner)
         open_for_writes(owner, self._move.branch)
 
     def undo(self) -> str:
@@ -160,7 +158,7 @@ class CarryOver(MoveStep):
             return
         log.info(f"carried over behind the fence: {carry_over(move.left.address, branch.address)}")
         with owner_of(branch) as copy:
-            move.since = Transaction(baseline(copy))
+            move.since = baseline(copy)
             open_for_writes(copy, branch)
 
 

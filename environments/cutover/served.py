@@ -1,4 +1,4 @@
-"""A branch as a cutover knows it: what has to be known to reach it, fence it, and count the rows that are its own."""
+"""A branch that serves, served, or is to serve, as a cutover knows it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from environments.ids import BranchKey, RoleName, Transaction
 
 @dataclass(frozen=True, kw_only=True)
 class ServedBranch:
-    """A branch that serves, served, or is to serve.
+    """Where its database is, how the stack file calls it, and the app's role there, one of the two `roles`.
 
-    `role` is the one of the two `roles` with which the app connects. `claim` is what the environment needs of a branch
-    that another stack owns, None on one of its own.
+    Rows count as users' from `baseline` on. `claim` is what the environment needs of a branch that another stack owns,
+    None if the branch is the environment's own.
     """
 
     address: Address

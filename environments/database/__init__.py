@@ -1,1 +1,1 @@
-"""What is done and asked inside a branch: logins and rights, the fence, the mark, rows, the cache."""
+"""What is done and asked inside a branch: logins and rights, the fence, the marker, rows, the cache."""

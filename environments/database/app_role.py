@@ -1,4 +1,4 @@
-"""The SQL of an app's own role: what it may do, whom it replaces, and when its branch began.
+"""The SQL of an app's own role: what it may do, and which other logins a branch has.
 
 Roles made through Neon's API join `neon_superuser`, which may write everything; these are made by SQL and may read and
 write rows, nothing else. Neon's control plane refuses a pre-hashed password ("Neon only supports being given plaintext
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from environments.clients.lazy_imports import sql
 from environments.clients.postgres import Connection
+from environments.database.schemas import user_schemas
+from environments.ids import DatabaseName, RoleName
 
 _INHERIT_IS_A_GRANTS = 160_000
 """From Postgres 16 on each grant of membership says whether it is inherited; before, the role said so."""
@@ -27,15 +29,7 @@ EXCEPTION WHEN query_canceled OR others THEN
     RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END $$
 """
-"""An error of the inner statement is raised anew, since its context would quote the statement and so the password."""
-
-_SCHEMAS = """
-SELECT n.nspname FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
-WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
-  AND NOT (n.nspname IN ('neon', 'neon_migration') AND r.rolsuper)
-ORDER BY n.nspname
-"""
-"""Neon's own schemas belong to its superuser; one of the same name that a user made is the app's."""
+"""An error of the inner statement is raised again without its context, which quotes the statement and the password."""
 
 _OTHER_LOGINS = """
 SELECT rolname FROM pg_roles
@@ -44,23 +38,7 @@ ORDER BY rolname
 """
 
 
-def baseline(connection: Connection) -> str:
-    """Return the oldest transaction id (64 bits, in decimal) that could still commit on this branch.
-
-    The snapshot's lower end, not its upper one: a transaction in flight between the two would be missed.
-    """
-    row = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text").fetchone()
-    if row is None:
-        raise AssertionError("a SELECT without FROM returns a row")
-    return str(row[0])
-
-
-def user_schemas(connection: Connection) -> list[str]:
-    """Return the schemas that hold the app's own tables."""
-    return [str(name) for (name,) in connection.execute(_SCHEMAS).fetchall()]
-
-
-def make_role(connection: Connection, role: str, password: str, owner: str) -> None:
+def make_role(connection: Connection, role: RoleName, password: str, owner: RoleName) -> None:
     """Create `role` with `password`, or give it that password; `owner` may see and end its sessions."""
     with connection.transaction():
         connection.execute("CREATE TEMP TABLE environments_login (role text, password text)")
@@ -72,8 +50,8 @@ def make_role(connection: Connection, role: str, password: str, owner: str) -> N
         connection.execute(sql.SQL("GRANT {} TO {}" + inherit).format(sql.Identifier(role), sql.Identifier(owner)))
 
 
-def grant_rows(connection: Connection, role: str, database: str, owner: str) -> None:
-    """Let `role` read and write the rows of every table that is there, and of every one that `owner` makes later."""
+def grant_rows(connection: Connection, role: RoleName, database: DatabaseName, owner: RoleName) -> None:
+    """Let `role` read and write the rows of every table that exists, and of every one that `owner` makes later."""
     app, made_by = sql.Identifier(role), sql.Identifier(owner)
     statements = [sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), app)]
     for schema in user_schemas(connection):
@@ -95,12 +73,12 @@ def grant_rows(connection: Connection, role: str, database: str, owner: str) -> 
             connection.execute(statement)
 
 
-def other_logins(connection: Connection, owner: str, role: str) -> list[str]:
-    """Return the roles that came along with the copy and can log in with the source's passwords."""
+def other_logins(connection: Connection, owner: RoleName, role: RoleName) -> list[RoleName]:
+    """Return the roles that can log in besides `owner` and `role`: a copy has those of its source."""
     rows = connection.execute(_OTHER_LOGINS, ([owner, role, *SYSTEM_ROLES],)).fetchall()
-    return [str(name) for (name,) in rows]
+    return [RoleName(name) for (name,) in rows]
 
 
-def forbid_login(connection: Connection, role: str) -> None:
+def forbid_login(connection: Connection, role: RoleName) -> None:
     """Take `role`'s right to log in; psycopg.errors.InsufficientPrivilege says that it isn't ours to take."""
     connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(role)))

@@ -6,16 +6,20 @@ written gets a moment to commit and is ended then: a mere COMMIT would still suc
 the roles of other environments keep what they may.
 
 What a REVOKE can't stop is refused rather than overlooked: rights that come from PUBLIC or another role, functions that
-write with their owner's rights, prepared transactions. Sequences and large objects stay open to who may use them.
+write with their owner's rights, prepared transactions. Sequences and large objects stay open to those who may use them.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from environments.clients.lazy_imports import sql
 from environments.clients.postgres import Connection
-from environments.database.app_role import grant_rows, user_schemas
+from environments.database.app_role import grant_rows
+from environments.database.schemas import user_schemas
+from environments.errors import FailedError
+from environments.ids import DatabaseName, RoleName
 
 _DEADLINE = 10.0
 _GRACE = 0.25
@@ -67,11 +71,11 @@ GROUP BY r.oid
 """
 
 
-class FenceError(Exception):
+class FenceError(FailedError):
     """The writes of a role can't be stopped."""
 
 
-def raise_fence(connection: Connection, roles: list[str]) -> None:
+def raise_fence(connection: Connection, roles: Sequence[RoleName]) -> None:
     """Let `roles` write no more, and end what they have written and not committed within 0.25 s.
 
     `connection` is the tables' owner's; what it makes later is closed to `roles` as well. Every statement that got past
@@ -90,26 +94,26 @@ def raise_fence(connection: Connection, roles: list[str]) -> None:
     moment = row[0] if row else None
     began = time.monotonic()
     while connection.execute(
-        _WRITERS, {"roles": roles, "moment": moment, "end": time.monotonic() - began > _GRACE}
+        _WRITERS, {"roles": list(roles), "moment": moment, "end": time.monotonic() - began > _GRACE}
     ).fetchall():
         if time.monotonic() - began > _DEADLINE:
             raise FenceError(f"sessions of {_listed(roles)} that have written did not end within 10 s")
         time.sleep(_PAUSE)
-    if prepared := [str(gid) for (gid,) in connection.execute(_PREPARED, (roles,)).fetchall()]:
+    if prepared := [str(gid) for (gid,) in connection.execute(_PREPARED, (list(roles),)).fetchall()]:
         raise FenceError(
             f"{_listed(roles)} prepared {_listed(prepared)}, which can still be committed: "
             "COMMIT PREPARED or ROLLBACK PREPARED first"
         )
 
 
-def lift_fence(connection: Connection, roles: list[str], database: str, owner: str) -> None:
+def lift_fence(connection: Connection, roles: Sequence[RoleName], database: DatabaseName, owner: RoleName) -> None:
     """Let `roles` write again; harmless where there is no fence. Gives what `grant_rows` gives, to every table."""
     for role in roles:
         grant_rows(connection, role, database, owner)
 
 
-def is_fenced(connection: Connection, role: str) -> bool:
-    """Tell whether `role` may write to no table; where there is none yet, whether it may write to none made later."""
+def is_fenced(connection: Connection, role: RoleName) -> bool:
+    """Tell whether `role` may write to no table; if there is none yet, whether it may write to none made later."""
     row = connection.execute(_CLOSED, {"role": role, "schemas": user_schemas(connection)}).fetchone()
     if row is None:
         return False
@@ -117,7 +121,7 @@ def is_fenced(connection: Connection, role: str) -> bool:
     return not writable if tables else not later
 
 
-def _revoke(connection: Connection, roles: list[str]) -> None:
+def _revoke(connection: Connection, roles: Sequence[RoleName]) -> None:
     them = sql.SQL(", ").join(map(sql.Identifier, roles))
     for schema in user_schemas(connection):
         revoke = sql.SQL("REVOKE " + _WRITES + " ON ALL TABLES IN SCHEMA {} FROM {}")
@@ -125,19 +129,19 @@ def _revoke(connection: Connection, roles: list[str]) -> None:
     connection.execute(sql.SQL("ALTER DEFAULT PRIVILEGES REVOKE " + _WRITES + " ON TABLES FROM {}").format(them))
 
 
-def _refuse_what_is_left(connection: Connection, roles: list[str]) -> None:
-    asked = {"roles": roles, "schemas": user_schemas(connection)}
+def _refuse_what_is_left(connection: Connection, roles: Sequence[RoleName]) -> None:
+    asked = {"roles": list(roles), "schemas": user_schemas(connection)}
     if tables := [str(name) for (name,) in connection.execute(_WRITABLE, asked).fetchall()]:
         raise FenceError(
             f"{_listed(roles)} may write to {_listed(tables)} by a right that isn't the role's own: "
-            "REVOKE it from PUBLIC, or from the role that it is a member of"
+            "REVOKE that right from PUBLIC, or from the role whose member it is"
         )
     if functions := [str(name) for (name,) in connection.execute(_WRITING_FUNCTIONS, asked).fetchall()]:
         raise FenceError(
-            f"{_listed(roles)} may write through {_listed(functions)}, with the owner's rights: make it SECURITY "
-            "INVOKER, or STABLE if it only reads, or REVOKE EXECUTE on it"
+            f"{_listed(roles)} may write through {_listed(functions)}, with the owner's rights: make the function "
+            "SECURITY INVOKER, or STABLE if it only reads, or REVOKE EXECUTE on it"
         )
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return ", ".join(dict.fromkeys(names))

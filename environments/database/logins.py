@@ -1,11 +1,16 @@
-"""Logins that nothing serves with any more: waiting for what is under way, and closing the last generation's."""
+"""Logins that nothing should use: those of the last generation, and those that came along with a copy."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
-from environments.clients.postgres import Connection
-from environments.database.app_role import forbid_login
+from environments.clients.lazy_imports import psycopg
+from environments.clients.neon import Address, Neon
+from environments.clients.postgres import Connection, connected
+from environments.database.app_role import forbid_login, other_logins
+from environments.database.marker import read_claims
+from environments.ids import RoleName
 
 _PATIENCE = 5.0
 _PAUSE = 0.1
@@ -15,20 +20,20 @@ _AT_WORK = "SELECT 1 FROM pg_stat_activity WHERE usename = ANY(%s) AND state <> 
 _ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
 
 
-def existing(connection: Connection, roles: list[str]) -> list[str]:
-    """Return those of `roles` that are there."""
-    rows = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) ORDER BY rolname", (roles,))
-    return [str(name) for (name,) in rows.fetchall()]
+def existing(connection: Connection, roles: Sequence[RoleName]) -> list[RoleName]:
+    """Return those of `roles` that exist."""
+    rows = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) ORDER BY rolname", (list(roles),))
+    return [RoleName(name) for (name,) in rows.fetchall()]
 
 
-def may_log_in(connection: Connection, role: str) -> bool:
-    """Tell whether `role` is there and open: a login that no cutover has closed yet."""
+def may_log_in(connection: Connection, role: RoleName) -> bool:
+    """Tell whether `role` exists and is open: a login that no cutover has closed yet."""
     row = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
     return bool(row and row[0])
 
 
-def close_login(connection: Connection, role: str) -> None:
-    """Let `role` log in no more and end its sessions; what is running gets 5 s to come to its end."""
+def close_login(connection: Connection, role: RoleName) -> None:
+    """Let `role` log in no more and end its sessions; what is running has 5 s to finish."""
     if not existing(connection, [role]):
         return
     forbid_login(connection, role)
@@ -39,13 +44,31 @@ def close_login(connection: Connection, role: str) -> None:
     connection.execute(_ALL, (role,))
 
 
-def drain(connection: Connection, roles: list[str]) -> None:
+def shut_out_others(neon: Neon, address: Address, role: RoleName) -> tuple[RoleName, ...]:
+    """Reset the owner's password, and close every login that came along with a copy; `role` is the app's own.
+
+    Each one is closed by SQL, or by a password that nobody knows. A login with a claim on the branch stays: another
+    stack's environment serves with it. Returns the logins that were closed.
+    """
+    neon.reset_password(address.project, address.branch, address.owner)
+    with connected(neon.uri(address, pooled=False)) as connection:
+        claimed = read_claims(connection, address.branch)
+        names = [name for name in other_logins(connection, address.owner, role) if name not in claimed]
+        for name in names:
+            try:
+                forbid_login(connection, name)
+            except psycopg.errors.InsufficientPrivilege:
+                neon.reset_password(address.project, address.branch, name)
+    return tuple(names)
+
+
+def drain(connection: Connection, roles: Sequence[RoleName]) -> None:
     """Wait until no session of `roles` is at work, for at most 5 s: requests that began before the domain moved."""
     deadline = time.monotonic() + _PATIENCE
-    while connection.execute(_AT_WORK, (roles,)).fetchone() and time.monotonic() < deadline:
+    while connection.execute(_AT_WORK, (list(roles),)).fetchone() and time.monotonic() < deadline:
         time.sleep(_PAUSE)
 
 
-def _sessions(connection: Connection, role: str) -> bool:
+def _sessions(connection: Connection, role: RoleName) -> bool:
     row = connection.execute("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = %s)", (role,)).fetchone()
     return bool(row and row[0])

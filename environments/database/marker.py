@@ -1,28 +1,37 @@
-"""The mark that a branch bears of itself, in the comment of the app's role: its id, its baseline, who serves from it.
+"""What a branch's database says of itself: the comment of the app's role holds the branch's id and its baseline.
 
-It outlives a lost state: credentials that are made again on a branch with users' rows find the baseline from when the
-branch was new. A copy bears the mark of what it was copied from, with another id, and so counts as new. Where another
-stack's environment serves from the branch, the mark holds its claim: the stack that owns the branch can't see the
-other's state, and must neither shrink nor drop what serves there.
+It outlives a lost state: a login that is made again on a branch with users' rows finds the baseline from when the
+branch was new. A copy has the marker of its source, which names another branch, and so counts as new. If another
+stack's environment serves from the branch, the marker holds its claim: the stack that owns the branch can't see the
+other one's state, and must neither shrink nor drop what serves there.
+
+The comment is JSON with a version: `{"environments": 1, "branch": …}`. Other comments are left alone.
 """
 
 from __future__ import annotations
 
-import re
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Final
 
 from environments.clients.lazy_imports import sql
 from environments.clients.postgres import Connection, connected, user_of
-from environments.ids import DeploymentId, StackName
+from environments.errors import RefusedError, StateError
+from environments.ids import BranchId, DeploymentId, RoleName, StackName, Transaction
+from environments.props import decode, encode
 
-_MARK = re.compile(
-    r"environments: branch (\S+) began with transaction (\d+)(?:, last served by (\S+))?"
-    r"(?:, serves (\S+) with ([\d.]+) to ([\d.]+) CU, suspend (-?\d+)(, protected)?)?"
-)
+VERSION: Final = 1
+_VERSION_KEY: Final = "environments"
+NEVER: Final = -1
+"""Idle seconds of a compute that never suspends."""
+
 _COMMENTS = "SELECT rolname, shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = ANY(%s) ORDER BY rolname"
 _ALL_COMMENTS = "SELECT rolname, shobj_description(oid, 'pg_authid') FROM pg_roles ORDER BY rolname"
-NEVER = -1
+
+
+class ClaimedError(RefusedError):
+    """Another stack's environment serves from this branch."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +44,17 @@ class Claim:
     suspend_seconds: int
     protected: bool
 
-    @classmethod
-    def of(cls, props: dict[str, Any]) -> Self:
-        """Read it from a resource's inputs, where numbers arrive as floats."""
-        sizes = float(props["min_cu"]), float(props["max_cu"])
-        return cls(StackName(props["stack"]), *sizes, int(props["suspend"]), bool(props["protected"]))
-
-    def lacks(self, min_cu: float, max_cu: float, suspend: int, *, protected: bool) -> list[str]:
+    def lacks(self, min_cu: float, max_cu: float, suspend_seconds: int, *, protected: bool) -> list[str]:
         """Return what a compute of that size, on a branch so protected, has too little of, in words."""
         found = []
         if min_cu < self.min_cu:
             found.append(f"min_cu {min_cu:g}, needed at least {self.min_cu:g}")
         if max_cu < self.max_cu:
             found.append(f"max_cu {max_cu:g}, needed at least {self.max_cu:g}")
-        if suspend != NEVER and (self.suspend_seconds == NEVER or suspend < self.suspend_seconds):
-            needed = "never" if self.suspend_seconds == NEVER else f"not before {self.suspend_seconds} s"
-            found.append(f"suspend {suspend} s, needed {needed}")
+        never = self.suspend_seconds == NEVER
+        if suspend_seconds != NEVER and (never or suspend_seconds < self.suspend_seconds):
+            needed = "never" if never else f"not before {self.suspend_seconds} s"
+            found.append(f"suspend {suspend_seconds} s, needed {needed}")
         if self.protected and not protected:
             found.append("no protection in Neon, needed since safety.protected is on")
         return found
@@ -64,62 +68,75 @@ class Claim:
 
 @dataclass(frozen=True)
 class BranchMarker:
-    """The transaction with which a branch began, the deployment that has served it last, and who claims it."""
+    """The transaction with which `branch` began, the deployment that served it last, and who claims it."""
 
-    baseline: str
-    served_by: str | None = None
+    branch: BranchId
+    baseline: Transaction
+    served_by: DeploymentId | None = None
     claim: Claim | None = None
 
 
-def read_mark(connection: Connection, roles: list[str], branch: str) -> BranchMarker | None:
-    """Return what `branch` has noted of itself on one of `roles`, or None if it is new."""
-    for _, comment in connection.execute(_COMMENTS, (roles,)).fetchall():
-        if mark := _read(comment, branch):
-            return mark
+def read_marker(connection: Connection, roles: Sequence[RoleName], branch: BranchId) -> BranchMarker | None:
+    """Return the marker of `branch` that one of `roles` has, or None if the branch is new.
+
+    Raises StateError for a marker that a newer version of this library wrote.
+    """
+    for _, comment in connection.execute(_COMMENTS, (list(roles),)).fetchall():
+        if marker := _read(comment, branch):
+            return marker
     return None
 
 
-def read_claims(connection: Connection, branch: str) -> dict[str, Claim]:
-    """Return the claims on `branch`, by the role that bears each."""
-    rows = connection.execute(_ALL_COMMENTS).fetchall()
-    marks = {str(role): _read(comment, branch) for role, comment in rows}
-    return {role: mark.claim for role, mark in marks.items() if mark and mark.claim}
-
-
-def write_mark(connection: Connection, role: str, branch: str, mark: BranchMarker) -> None:
-    """Note `mark` of `branch` on `role`."""
-    served = f", last served by {mark.served_by}" if mark.served_by else ""
-    text = f"environments: branch {branch} began with transaction {mark.baseline}{served}{_told(mark.claim)}"
-    connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(role), sql.Literal(text)))
-
-
-def last_served(url: str, branch: str) -> DeploymentId | None:
+def last_served(url: str, branch: BranchId) -> DeploymentId | None:
     """Return the deployment that served `branch` last with the login of `url`, as the branch itself has noted it.
 
     Raises NotReadyError if the branch takes no connection.
     """
     with connected(url) as connection:
-        mark = read_mark(connection, [user_of(url)], branch)
-    return DeploymentId(mark.served_by) if mark and mark.served_by else None
+        marker = read_marker(connection, [RoleName(user_of(url))], branch)
+    return marker.served_by if marker else None
 
 
-def drop_claim(connection: Connection, roles: list[str], branch: str) -> None:
-    """Take back the claim on `branch` that `roles` bear."""
-    for role, comment in connection.execute(_COMMENTS, (roles,)).fetchall():
-        if (mark := _read(comment, branch)) and mark.claim:
-            write_mark(connection, str(role), branch, replace(mark, claim=None))
+def read_claims(connection: Connection, branch: BranchId) -> dict[RoleName, Claim]:
+    """Return the claims on `branch`, by the role whose marker holds each. Raises StateError as `read_marker` does."""
+    rows = connection.execute(_ALL_COMMENTS).fetchall()
+    markers = {RoleName(role): _read(comment, branch) for role, comment in rows}
+    return {role: marker.claim for role, marker in markers.items() if marker and marker.claim}
 
 
-def _read(comment: str | None, branch: str) -> BranchMarker | None:
-    found = _MARK.fullmatch(comment or "")
-    if not found or found[1] != branch:
+def write_marker(connection: Connection, role: RoleName, marker: BranchMarker) -> None:
+    """Write `marker` as the comment of `role`."""
+    text = json.dumps({_VERSION_KEY: VERSION, **encode(marker)})
+    connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(role), sql.Literal(text)))
+
+
+def drop_claim(connection: Connection, roles: Sequence[RoleName], branch: BranchId) -> None:
+    """Take back the claim on `branch` that the markers of `roles` hold."""
+    for role, comment in connection.execute(_COMMENTS, (list(roles),)).fetchall():
+        if (marker := _read(comment, branch)) and marker.claim:
+            write_marker(connection, RoleName(role), replace(marker, claim=None))
+
+
+def _read(comment: str | None, branch: BranchId) -> BranchMarker | None:
+    """Return the marker of `branch` that a comment is, None for a comment of anything else."""
+    values = _values(comment or "")
+    if not values or values.get("branch") != branch:
         return None
-    claim = found[4] and Claim(StackName(found[4]), float(found[5]), float(found[6]), int(found[7]), bool(found[8]))
-    return BranchMarker(found[2], found[3], claim or None)
+    return decode(BranchMarker, values, "the marker's ")
 
 
-def _told(claim: Claim | None) -> str:
-    if claim is None:
-        return ""
-    size = f"{claim.min_cu:g} to {claim.max_cu:g} CU, suspend {claim.suspend_seconds}"
-    return f", serves {claim.stack} with {size}{', protected' if claim.protected else ''}"
+def _values(comment: str) -> dict[str, Any]:
+    """Return the values of a marker, {} for a comment that is none."""
+    try:
+        values = json.loads(comment)
+    except ValueError:
+        return {}
+    version = values.get(_VERSION_KEY) if isinstance(values, dict) else None
+    if not isinstance(version, int) or version < VERSION:
+        return {}
+    if version > VERSION:
+        raise StateError(
+            f"the branch's database has a marker of a newer version of environments (marker {version}, this one reads "
+            f"up to {VERSION}): install that version, then come back"
+        )
+    return dict(values)

@@ -1,4 +1,4 @@
-"""Warming: what was read most on the branch that served is read into the new branch's cache before visitors come.
+"""Warming a new branch's cache, before visitors come, with the pages that were hot on the branch that served.
 
 A clone starts with a cold cache. Which tables and indexes were hot is in the statistics of the compute that served
 until now; pg_prewarm reads them into the new one, the hottest first, until its shared buffers are full or the time is
@@ -40,8 +40,8 @@ Relation = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Warmth:
-    """What was read into the cache, in bytes and relations; `missing` says why nothing more was, empty if all was."""
+class Prewarmed:
+    """What was read into the cache, in relations and bytes; `missing` says why not more was, empty if all was."""
 
     relations: int
     bytes: int
@@ -49,8 +49,8 @@ class Warmth:
 
     def __str__(self) -> str:
         """Say it in one line."""
-        told = f"{self.relations} tables and indexes, {self.bytes / 1e6:,.0f} MB, read into its cache"
-        return f"{told} ({self.missing})" if self.missing else told
+        read = f"{self.relations} tables and indexes, {self.bytes / 1e6:,.0f} MB, read into its cache"
+        return f"{read} ({self.missing})" if self.missing else read
 
 
 def hot_relations(connection: Connection) -> list[Relation]:
@@ -58,16 +58,16 @@ def hot_relations(connection: Connection) -> list[Relation]:
     return [(str(schema), str(name)) for schema, name, _ in connection.execute(_HOT).fetchall()]
 
 
-def warm(connection: Connection, hot: list[Relation], seconds: float = _SECONDS) -> Warmth:
+def prewarm(connection: Connection, hot: list[Relation], seconds: float = _SECONDS) -> Prewarmed:
     """Read `hot` into the caches of this compute, for at most `seconds`: into its buffers while there is room.
 
-    Where pg_prewarm can't be had the branch stays cold, which is slow and not wrong: `missing` says so.
+    Without pg_prewarm the branch stays cold, which is slow and not wrong: `missing` says so.
     """
     deadline = time.monotonic() + seconds
     try:
         connection.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
     except psycopg.Error as error:
-        return Warmth(0, 0, f"pg_prewarm can't be had here: {type(error).__name__}")
+        return Prewarmed(0, 0, f"the extension pg_prewarm isn't available: {type(error).__name__}")
     sizes = {(str(schema), str(name)): int(size) for schema, name, size in connection.execute(_SIZES).fetchall()}
     row = connection.execute(_BUFFERS).fetchone()
     room = int(row[0] * _SHARE_OF_BUFFERS) if row else 0
@@ -77,8 +77,8 @@ def warm(connection: Connection, hot: list[Relation], seconds: float = _SECONDS)
         size = sizes.get(relation, 0)
         fits = size <= room
         # What doesn't fit into the buffers is read all the same: the layers below them cache as well.
-        if problem := _prewarm(connection, relation, deadline, "buffer" if fits else "read"):
-            return Warmth(done, read, problem)
+        if problem := _read_in(connection, relation, deadline, "buffer" if fits else "read"):
+            return Prewarmed(done, read, problem)
         done, read = done + 1, read + size
         if fits:
             room -= size
@@ -86,13 +86,13 @@ def warm(connection: Connection, hot: list[Relation], seconds: float = _SECONDS)
             too_large = too_large or relation
     missing = ""
     if too_large:
-        # Which of its rows are hot can't be asked; the end is where the newest ones are.
+        # Postgres can't say which of its rows are hot; the newest ones are at the end.
         first = (sizes[too_large] - room) // _BLOCK
-        missing = _prewarm(connection, too_large, deadline, "buffer", first)
-    return Warmth(done, read, missing)
+        missing = _read_in(connection, too_large, deadline, "buffer", first)
+    return Prewarmed(done, read, missing)
 
 
-def _prewarm(connection: Connection, relation: Relation, deadline: float, mode: str, first: int = 0) -> str:
+def _read_in(connection: Connection, relation: Relation, deadline: float, mode: str, first: int = 0) -> str:
     """Read a relation from block `first` on; return why that was not done, or nothing."""
     left = deadline - time.monotonic()
     if left <= 0:

@@ -1,42 +1,77 @@
 """Whether a branch's database is still the one that it began as, which its baseline is taken from.
 
 Neon can restore a branch in place: it keeps its id and its host and goes on with its own earlier content, or with
-another branch's. The mark travels with the content. A database that bears a branch's mark goes back to that branch as
-it was when the mark was written, through clones and restores in any order; the transaction counter travels with the
-content too, so that each row which was written since has an id from the mark's baseline on. A database without the mark
-is of unknown descent, and only a count of every row is never too low.
+another branch's. The marker is part of the content. A database that has a branch's marker goes back to that branch as
+it was when the marker was written, through clones and restores in any order; the transaction counter is part of the
+content too, so that each row which was written since has an id from the marker's baseline on. A database without the
+marker is of unknown descent, and only a count of every row is never too low.
 
-That holds as long as no mark is made up: one that is written anew takes its baseline from the mark that is there, or
-is "0", and never from a state that remembers what the branch once held.
+That holds as long as no marker is made up: one that is written again takes its baseline from the marker that is there,
+or is "0", and never from a state that remembers what the branch once held.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from environments.clients.postgres import Connection
 from environments.database.logins import existing
-from environments.database.marker import read_mark
-from environments.ids import Transaction
+from environments.database.marker import BranchMarker, Claim, read_marker, write_marker
+from environments.ids import BranchId, DeploymentId, RoleName, Transaction
 
 EVERY_ROW: Final = Transaction("0")
 """The baseline of a branch of unknown descent: each of its rows may be a user's."""
 
 
-def broken(connection: Connection, branch: str, roles: list[str], baseline: str) -> str:
+def baseline(connection: Connection) -> Transaction:
+    """Return the oldest transaction id (64 bits, in decimal) that could still commit on this branch.
+
+    The snapshot's lower end, not its upper one: a transaction in flight between the two would be missed.
+    """
+    row = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text").fetchone()
+    if row is None:
+        raise AssertionError("a SELECT without FROM returns a row")
+    return Transaction(row[0])
+
+
+def broken(connection: Connection, branch: BranchId, roles: Sequence[RoleName], baseline: Transaction) -> str:
     """Return why `baseline` says nothing of the rows in this database, or nothing if it holds."""
     if baseline == EVERY_ROW:
         return ""
-    mark = read_mark(connection, roles, branch)
-    if mark and mark.baseline == baseline:
+    marker = read_marker(connection, roles, branch)
+    if marker and marker.baseline == baseline:
         return ""
-    if mark:
-        return f"its database began with transaction {mark.baseline} and not with {baseline}"
-    return "its database bears no mark of its own, as after a restore from elsewhere or to before it began"
+    if marker:
+        return f"its database began with transaction {marker.baseline} and not with {baseline}"
+    return (
+        "its database has no marker of this branch, as after a restore from another branch or to a time before this "
+        "one began"
+    )
 
 
-def lost(connection: Connection, props: dict[str, Any]) -> str:
-    """Return what the credentials of `props` (an AppLogin') lack in this database, or nothing."""
-    if not existing(connection, [props["role"]]):
-        return f"the role {props['role']} isn't there, as after a restore from elsewhere or to before it was made"
-    return broken(connection, props["branch"], props["roles"], props["baseline"])
+def missing_login(
+    connection: Connection, branch: BranchId, role: RoleName, roles: Sequence[RoleName], baseline: Transaction
+) -> str:
+    """Return what a restore in place took from the login of `role`, one of `roles`; nothing if the login is whole."""
+    if not existing(connection, [role]):
+        return (
+            f"the role {role} doesn't exist, as after a restore from another branch or to a time before the role was "
+            "made"
+        )
+    return broken(connection, branch, roles, baseline)
+
+
+def note_served(
+    connection: Connection,
+    branch: BranchId,
+    role: RoleName,
+    roles: Sequence[RoleName],
+    *,
+    served_by: DeploymentId | None,
+    claim: Claim | None,
+) -> None:
+    """Note on `branch` which deployment serves it with `role`, one of `roles`; its baseline stays."""
+    found = read_marker(connection, roles, branch)
+    began = found.baseline if found else EVERY_ROW
+    write_marker(connection, role, BranchMarker(branch, began, served_by, claim))

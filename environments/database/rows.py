@@ -17,14 +17,15 @@ from dataclasses import dataclass
 
 from environments.clients.lazy_imports import psycopg, sql
 from environments.clients.postgres import Connection
-from environments.database.app_role import user_schemas
+from environments.database.schemas import user_schemas
+from environments.review.model import TableRows
 
 _TABLES = """
 SELECT n.nspname, c.relname,
        EXISTS (SELECT FROM pg_attribute a
                WHERE a.attrelid = c.oid AND a.attnum > 0 AND {written} >= %(baseline)s)
        AND EXISTS (SELECT FROM pg_attribute a
-                   WHERE a.attrelid = c.oid AND a.attnum < 0 AND {written} < %(baseline)s) AS migrated
+                   WHERE a.attrelid = c.oid AND a.attnum < 0 AND {written} < %(baseline)s) AS rewritten
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname = ANY(%(schemas)s)
    OR c.oid = 'pg_largeobject'::regclass AND EXISTS (SELECT FROM pg_largeobject_metadata)
@@ -45,17 +46,8 @@ counts where every row does.
 
 
 @dataclass(frozen=True)
-class TableRows:
-    """Rows written to one table; `migrated` if its columns changed since, so that a rewrite may have counted all."""
-
-    table: str
-    rows: int
-    migrated: bool
-
-
-@dataclass(frozen=True)
 class RowCount:
-    """Rows written since a baseline, per table; `missing` says why the count isn't whole, empty if it is.
+    """Rows written since a baseline, by table; `missing` says why the count isn't whole, empty if it is.
 
     `since` says in words when that was.
     """
@@ -72,10 +64,10 @@ class RowCount:
     def __str__(self) -> str:
         """Say it in one line, the largest table first."""
         shown = sorted(self.tables, key=lambda found: -found.rows)
-        parts = [f"{each.table} {each.rows:,}{' (its columns changed)' if each.migrated else ''}" for each in shown]
-        told = f"{'at least ' if self.missing else ''}{self.total:,} rows"
+        parts = [f"{each.table} {each.rows:,}{' (its columns changed)' if each.rewritten else ''}" for each in shown]
+        total = f"{'at least ' if self.missing else ''}{self.total:,} rows"
         where = f" ({', '.join(parts)})" if parts else ""
-        return f"{told}{where}{'; ' + self.missing if self.missing else ''}"
+        return f"{total}{where}{'; ' + self.missing if self.missing else ''}"
 
 
 def count_rows(connection: Connection, baseline: int, seconds: float) -> RowCount:
@@ -91,11 +83,11 @@ def count_rows(connection: Connection, baseline: int, seconds: float) -> RowCoun
     try:
         _limit(connection, deadline)
         if _next_transaction(connection) < baseline:
-            return RowCount((), "it was set back to before it began, so that its new rows can't be told from old ones")
+            return RowCount((), "it was set back to before it began, so new and old rows can't be told apart")
         tables = _tables(connection, baseline)
         connection.execute("SET row_security = off")
-        for schema, table, migrated in tables:
-            name = _told(schema, table)
+        for schema, table, rewritten in tables:
+            name = _shown(schema, table)
             _limit(connection, deadline)
             try:
                 rows = _written(connection, schema, table, baseline)
@@ -104,7 +96,7 @@ def count_rows(connection: Connection, baseline: int, seconds: float) -> RowCoun
             except psycopg.errors.InsufficientPrivilege:
                 missing.append(f"{name} can't be read by the database's owner")
             else:
-                counted += [TableRows(name, rows, migrated)] if rows else []
+                counted += [TableRows(table=name, rows=rows, rewritten=rewritten)] if rows else []
     except (psycopg.errors.QueryCanceled, TimeoutError):
         missing.append(f"counting {name} and what follows {late}")
     return RowCount(tuple(counted), "; ".join(missing))
@@ -118,7 +110,7 @@ def _next_transaction(connection: Connection) -> int:
 def _tables(connection: Connection, baseline: int) -> list[tuple[str, str, bool]]:
     query = sql.SQL(_TABLES).format(written=sql.SQL(_WRITTEN).format(row=sql.Identifier("a")))
     found = connection.execute(query, {"baseline": baseline, "schemas": user_schemas(connection)})
-    return [(str(schema), str(table), bool(migrated)) for schema, table, migrated in found.fetchall()]
+    return [(str(schema), str(table), bool(rewritten)) for schema, table, rewritten in found.fetchall()]
 
 
 def _written(connection: Connection, schema: str, table: str, baseline: int) -> int:
@@ -130,7 +122,7 @@ def _written(connection: Connection, schema: str, table: str, baseline: int) -> 
     return int(row[0]) if row else 0
 
 
-def _told(schema: str, table: str) -> str:
+def _shown(schema: str, table: str) -> str:
     if schema == "pg_catalog":
         return "large objects"
     return table if schema == "public" else f"{schema}.{table}"

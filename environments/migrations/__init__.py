@@ -1,12 +1,16 @@
 """Migrations of the served branch's schema: read as their tool reads them, and judged before anything runs.
 
-    model                                          what both sides of the package talk about
-    tools, drizzle_journal, drizzle_folders, plain_sql    one module per kind of folder: read, applied, pending
-    judge and what it uses: matching, sql (on grammar), transaction, data_loss, column_types, warnings, lint
-    told                                           the verdict in words, for the preview and the review
-    run, run_drizzle, run_plain_sql, execute       the run, judged by the tool's own table alone; limits, outcome
-    lock, rehearsal, restore_point                 around it: one at a time, tried out on a copy, with a way back
-    throwaway, locks_taken, table_sizes            what the rehearsal uses
+    model, files                 a migration, a row of the tool's own table, the tool; one file of SQL
+    drizzle/, plain, tools       each kind of folder, read and run; which kind a folder is
+    sql, grammar                 the statements of a text as Postgres reads them
+    checks/                      may it run? lost rows, locks, transactions, lint, an untidy history: `judge`
+    preview, review, render      what a preview finds, as an entry of the review, as a terminal shows it
+    apply                        what `pulumi up` does, step by step, with the four below
+    lock                         one at a time
+    rehearsal/                   tried out on a copy
+    restore_point                the way back
+    run, execute, session        the run, judged by the tool's own table alone; statement by statement; its limits
+    state, result, errors        what the stack's state holds; what a run came to; why it failed
 
-No Pulumi here; the SQL is parsed by Postgres' own grammar (libpg_query, through postgast), never by patterns.
+The SQL is parsed by Postgres' own grammar (libpg_query, through postgast), never by patterns.
 """

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from environments.clients.lazy_imports import psycopg
-from environments.clients.postgres import Connection
+from environments.clients.postgres import Connection, NotReadyError, connected
+from environments.migrations.errors import MigrationFailedError, primary_message, unreachable
 from environments.migrations.model import Migration
-from environments.migrations.result import MigrationFailedError, StatementTime, told_by
+from environments.migrations.result import StatementTime
+from environments.migrations.session import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from environments.migrations.checks.locks import LockWatch
+    from environments.migrations.rehearsal.locks import LockWatch
+    from environments.migrations.run import Pending
 
 Record = Callable[[Connection, Migration], None]
 """Notes in the tool's table that a migration was applied."""
@@ -47,8 +50,8 @@ class Execution:
                     for migration in batch:
                         times += self._migrate(migration)
             except psycopg.Error as error:
-                told = f"the end of the transaction failed: {told_by(error)}"
-                raise MigrationFailedError(told, file=batch[-1].file, sqlstate=error.sqlstate or "") from None
+                reason = f"the end of the transaction failed: {primary_message(error)}"
+                raise MigrationFailedError(reason, file=batch[-1].file, sqlstate=error.sqlstate or "") from None
             if self.watch:
                 self.watch.released()
         return tuple(times)
@@ -58,17 +61,29 @@ class Execution:
         for number, statement in enumerate(migration.statements, 1):
             began = time.monotonic()
             if began > self.deadline:
-                reason, remedy = "the time for all migrations together is over", "Split them, or raise the limit"
+                reason, remedy = "the time for all migrations together is over", "Split them, or raise run_timeout"
                 raise MigrationFailedError(reason, file=migration.file, number=number, remedy=remedy)
             try:
                 self.connection.execute(statement.encode())
             except psycopg.Error as error:
                 raise MigrationFailedError.of(error, migration, number, first=self.first) from None
-            times.append(StatementTime(migration.file, number, statement, time.monotonic() - began))
+            seconds = round(time.monotonic() - began, 3)
+            times.append(StatementTime(file=migration.file, number=number, seconds=seconds))
             if self.watch:
                 self.watch.look(began)
         self.record(self.connection, migration)
         return times
+
+
+def run_ourselves(todo: Pending, limits: Limits) -> tuple[StatementTime, ...]:
+    """Run what is pending, in one transaction or in one per file as the tool has it; raises MigrationFailedError."""
+    url = limits.url(todo.url)
+    try:
+        with connected(url, statement_seconds=round(limits.statement), wait_seconds=limits.connect) as connection:
+            run = Execution(connection, todo.record, first=not todo.applied, deadline=time.monotonic() + limits.run)
+            return run.run(batches(todo.pending, together=todo.tool.single_transaction))
+    except NotReadyError as error:
+        raise unreachable(error) from None
 
 
 def batches(migrations: tuple[Migration, ...], *, together: bool) -> Batches:

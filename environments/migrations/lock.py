@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 from environments.clients.lazy_imports import psycopg
 from environments.clients.postgres import Connection, connected
+from environments.errors import FailedError
 
 KEY = 0x656E7669726F6E6D
 """`environm` in ASCII: one lock per database, whoever takes it."""
@@ -35,8 +36,8 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 """
 
 
-class LockedError(Exception):
-    """Another migration is under way, or the lock was lost while this one was."""
+class LockedError(FailedError):
+    """Another migration is under way, or this one lost the lock."""
 
 
 class Lock:
@@ -52,7 +53,7 @@ class Lock:
             self._connection.execute("SELECT 1")
         except psycopg.Error:
             raise LockedError(
-                "the session that held the migration's lock was lost, so another migration may run: run pulumi up again"
+                "The session that held the migration's lock was lost, so another migration may run. Run pulumi up again"
             ) from None
 
 
@@ -69,8 +70,8 @@ def locked(url: str, seconds: float) -> Iterator[Lock]:
         while not _taken(connection):
             if time.monotonic() > deadline:
                 raise LockedError(
-                    f"another migration holds the lock since longer than {seconds:.0f} s: {_holders(connection)}. "
-                    "Let it end, then run pulumi up again"
+                    f"Another migration has held the lock for longer than {seconds:.0f} s: {_holders(connection)}. "
+                    "Wait until it ends, then run pulumi up again"
                 )
             time.sleep(_PAUSE)
         over = threading.Event()

@@ -1,6 +1,6 @@
 """What the package talks about: a migration in a folder, a row of the tool's own table, and the tool that knows both.
 
-BrokenMigrationsError    the folder can't be read as migrations; carries one Refusal or more
+BrokenMigrationsError    the folder can't be read as migrations; carries one Refusal or more (a RefusedError)
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from environments.clients.postgres import Connection
+from environments.errors import RefusedError
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Applied:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why nothing may run: what was found, the rule that it breaks, and what to do about it."""
+    """Why no migration may run: what was found, the rule that it breaks, and what to do about it."""
 
     value: str
     rule: str
@@ -48,15 +49,15 @@ class Refusal:
     tag: str = ""
 
     def __str__(self) -> str:
-        """Say it in plain words."""
+        """Show what was found, the rule and the remedy."""
         return f"{self.value}: {self.rule}. {self.remedy}."
 
 
-class BrokenMigrationsError(Exception):
+class BrokenMigrationsError(RefusedError):
     """The folder can't be read as migrations; nothing was run."""
 
     def __init__(self, value: str, rule: str, remedy: str, *more: Refusal) -> None:
-        """Tell the first problem of a folder and all others that were found with it."""
+        """Name the first problem of a folder and all others that were found with it."""
         self.refusals = (Refusal(value, rule, remedy), *more)
         super().__init__("\n".join(str(refusal) for refusal in self.refusals))
 
@@ -86,9 +87,31 @@ class Tool(Protocol):
         ...
 
     def applied(self, connection: Connection) -> tuple[Applied, ...]:
-        """Return the rows of the tool's table, oldest first; none if the table isn't there."""
+        """Return the rows of the tool's table, oldest first; none if there is no such table."""
         ...
 
     def pending(self, migrations: tuple[Migration, ...], applied: tuple[Applied, ...]) -> tuple[Migration, ...]:
         """Return what the tool would run, by its own rule; that is not always what should run."""
         ...
+
+
+def explained(migrations: tuple[Migration, ...], applied: tuple[Applied, ...]) -> dict[int, Migration]:
+    """Return the migration of each row, by the row's position; a row that no file explains is left out.
+
+    A row is matched by its name where the table keeps one, else by its order, else by its hash.
+    """
+    found: dict[int, Migration] = {}
+    for position, row in enumerate(applied):
+        match = _migration_of(row, migrations)
+        if match:
+            found[position] = match
+    return found
+
+
+def _migration_of(row: Applied, migrations: tuple[Migration, ...]) -> Migration | None:
+    if row.name:
+        return next((each for each in migrations if each.tag == row.name), None)
+    same_order = [each for each in migrations if each.order == row.order]
+    same_hash = [each for each in migrations if each.hash == row.hash]
+    both = [each for each in same_order if each in same_hash]
+    return next(iter([*both, *same_order, *same_hash]), None)

@@ -13,8 +13,8 @@ from datetime import timedelta
 from environments.clients.http import ApiError
 from environments.clients.neon import Address, Branch, Neon
 from environments.clients.postgres import Connection
-from environments.ids import BranchId, Lsn, NeonProject, Transaction
-from environments.migrations.scratch_branch import in_
+from environments.ids import BranchId, BranchKey, Lsn, NeonProject, Transaction
+from environments.migrations.rehearsal.scratch_branch import expiry
 
 _LONGEST_TAG = 80
 _TRIES = 20
@@ -34,8 +34,8 @@ class RestorePoint:
     lsn: Lsn
     xmin: Transaction
 
-    def edit(self, served: str) -> str:
-        """Return the edit of the stack file that goes back to it; `served` is the name of the migrated branch.
+    def way_back(self, served: BranchKey) -> str:
+        """Return the edit of the stack file that goes back to it; `served` is the migrated branch.
 
         It reaches as far back as Neon's history does; later the branch itself holds the rows.
         """
@@ -44,7 +44,7 @@ class RestorePoint:
         return f"add {restored}: {source} to branches, serve it, and take the migration out of the folder"
 
 
-def make_restore_point(neon: Neon, connection: Connection, served: Address, tag: str, days: float) -> RestorePoint:
+def make_restore_point(neon: Neon, connection: Connection, served: Address, tag: str, days: int) -> RestorePoint:
     """Make the branch `before-<tag>` of the branch of `served`, to which `connection` is.
 
     One of the same name that an earlier run of the same migration left is replaced: rows were written after it. It
@@ -52,9 +52,9 @@ def make_restore_point(neon: Neon, connection: Connection, served: Address, tag:
     """
     name = _free_name(neon, served, _name(tag))
     row = connection.execute(_OLDEST).fetchone()
-    wanted = {"name": name, "parent_id": served.branch, "expires_at": in_(timedelta(days=days))}
+    wanted = {"name": name, "parent_id": served.branch, "expires_at": expiry(timedelta(days=days))}
     made, _ = neon.make_branch(served.project, wanted)
-    return _restore_point(neon.branch(served.project, made.id), xmin=Transaction(str(row[0]) if row else ""))
+    return _restore_point(neon.branch(served.project, made.id), Transaction(str(row[0]) if row else ""))
 
 
 def find_restore_point(neon: Neon, served: Address, tags: Sequence[str]) -> RestorePoint | None:
@@ -65,34 +65,34 @@ def find_restore_point(neon: Neon, served: Address, tags: Sequence[str]) -> Rest
         for branch in neon.branches(served.project)
         if _is_ours(branch, served) and any(_is_called(branch.name, name) for name in names)
     ]
-    newest = max(found, key=lambda branch: str(branch.created_at), default=None)
-    return _restore_point(newest, xmin=Transaction("")) if newest else None
+    newest = max(found, key=lambda branch: branch.created_at, default=None)
+    return _restore_point(newest, Transaction("")) if newest else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Copy:
-    """A copy of the branch that was migrated: its id, if it is there, and as of when it is, in seconds or as an LSN."""
+    """A copy of the migrated branch: its id, None if it isn't made yet, and as of when it is, in seconds or an LSN."""
 
-    id: str
-    at: str
+    id: BranchId | None = None
+    at: str = ""
 
 
-def undone(neon: Neon, project: NeonProject, migrated: str, copy: Copy, tags: Sequence[str]) -> str:
+def first_undone(neon: Neon, project: NeonProject, migrated: BranchId, copy: Copy, tags: Sequence[str]) -> str:
     """Return the first of `tags` that ran on the branch `migrated` after the moment of its `copy`; or nothing.
 
-    The restore points tell, as long as they are there. The copy may be one of them.
+    The restore points show that, as long as they exist. The copy may be one of them.
     """
     found = []
     for branch in neon.branches(project):
         if branch.parent_id != migrated or not (branch.id == copy.id or _is_after(branch, copy.at)):
             continue
         tag = next((tag for tag in tags if _is_called(branch.name, _name(tag))), "")
-        found += [(str(branch.created_at), tag)] if tag else []
+        found += [(branch.created_at, tag)] if tag else []
     return min(found)[1] if found else ""
 
 
 def _is_after(point: Branch, at: str) -> bool:
-    """Tell whether a restore point shows its parent at the moment `at` or later."""
+    """Tell whether a restore point shows its parent as of the moment `at` or later."""
     if not (at and point.expires_at):
         return False
     if "/" in at:
@@ -106,7 +106,7 @@ def _position(lsn: str) -> int:
 
 
 def _restore_point(branch: Branch, xmin: Transaction) -> RestorePoint:
-    return RestorePoint(branch.id, branch.name, branch.expires_at, branch.parent_lsn, xmin)
+    return RestorePoint(id=branch.id, name=branch.name, expires_at=branch.expires_at, lsn=branch.parent_lsn, xmin=xmin)
 
 
 def _name(tag: str) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from environments.clients.postgres import NotReadyError, connected
 from environments.migrations.checks.history import history_refusals
 from environments.migrations.drizzle.folders import DrizzleFolders
 from environments.migrations.drizzle.journal import DrizzleJournal
-from environments.migrations.drizzle.kit import kit_run, record_folder, record_journal
-from environments.migrations.execute import Record
-from environments.migrations.limits import Limits
+from environments.migrations.drizzle.kit import run_kit
+from environments.migrations.drizzle.table import record_folder, record_journal
+from environments.migrations.errors import MigrationFailedError, unreachable
+from environments.migrations.execute import Record, run_ourselves
 from environments.migrations.model import Applied, Migration, Tool
-from environments.migrations.plain.run import own_run, record_plain
-from environments.migrations.result import MigrationFailedError, Run, StatementTime, not_applied, unreachable
+from environments.migrations.plain import record_plain
+from environments.migrations.result import Run, StatementTime
+from environments.migrations.session import Limits
 
 Runner = Callable[["Pending", Limits], tuple[StatementTime, ...]]
 """Runs what is pending; raises MigrationFailedError."""
@@ -57,9 +60,9 @@ def recorder(tool: Tool, migrations: tuple[Migration, ...]) -> Record:
             return record_plain
 
 
-def run_for(tool: Tool) -> Runner:
+def runner_of(tool: Tool) -> Runner:
     """Return what runs a tool's migrations: its own command, or a transaction of ours."""
-    return kit_run if isinstance(tool, DrizzleJournal) else own_run
+    return run_kit if isinstance(tool, DrizzleJournal) else run_ourselves
 
 
 def run(tool: Tool, folder: Path, url: str, limits: Limits) -> Run:
@@ -73,23 +76,30 @@ def run_pending(todo: Pending, limits: Limits) -> Run:
     Raises MigrationFailedError for whatever went wrong, a tool that reports success and did nothing included. A tool
     that failed although everything is applied, by another runner, is a warning.
     """
-    began, tool = time.monotonic(), todo.tool
+    began = time.monotonic()
     if not todo.pending:
-        return Run((), time.monotonic() - began)
+        return _run(todo, began)
     statements: tuple[StatementTime, ...] = ()
     failure: MigrationFailedError | None = None
     try:
-        statements = run_for(tool)(todo, limits)
+        statements = runner_of(todo.tool)(todo, limits)
     except MigrationFailedError as error:
         failure = error
-    noted = {row.hash for row in applied(tool, todo.url, limits)}
-    left = tuple(migration for migration in todo.pending if migration.hash not in noted)
-    tags = tuple(migration.tag for migration in todo.pending if migration not in left)
+    noted = {row.hash for row in applied(todo.tool, todo.url, limits)}
+    left = [migration for migration in todo.pending if migration.hash not in noted]
     if left and failure:
         raise failure
     if left:
-        raise not_applied(
-            left[0].file, f"{tool.name} reported success and did not apply it", "Run it again; nothing was lost"
-        )
-    warning = f"another runner applied them meanwhile: {failure.reason}" if failure else ""
-    return Run(tags, time.monotonic() - began, statements, warning)
+        reason = f"{todo.tool.name} reported success and did not apply it"
+        raise MigrationFailedError(reason, file=left[0].file, remedy="Run it again; nothing was lost")
+    return _run(todo, began, statements, f"another runner applied them meanwhile: {failure.reason}" if failure else "")
+
+
+def _run(todo: Pending, began: float, statements: tuple[StatementTime, ...] = (), warning: str = "") -> Run:
+    return Run(
+        applied=tuple(migration.tag for migration in todo.pending),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - began, 3),
+        statements=statements,
+        warning=warning,
+    )

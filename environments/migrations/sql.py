@@ -130,7 +130,7 @@ def _statements(text: str) -> list[tuple[str, Node, str, int]]:
 
 
 def _inside(statement: Statement) -> tuple[list[Statement], bool]:
-    """Return what a DO block runs, and whether that is all: SQL that is put together at run time can't be told."""
+    """Return what a DO block runs, and whether that is all: SQL that is put together at run time isn't known."""
     if statement.kind == "CallStmt":
         return [], False
     if statement.kind != "DoStmt":

@@ -1,4 +1,4 @@
-"""Which tool a folder belongs to, told by what lies in it."""
+"""Which tool a folder belongs to, by the files in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from environments.migrations.drizzle.folders import FILE, DrizzleFolders
 from environments.migrations.drizzle.journal import JOURNAL, DrizzleJournal
 from environments.migrations.drizzle.table import TABLE
 from environments.migrations.model import BrokenMigrationsError, Tool
-from environments.migrations.plain.files import PlainSql
+from environments.migrations.plain import PlainSql
 
 
 def tool_for(folder: Path, table: str = TABLE) -> Tool:

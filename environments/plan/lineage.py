@@ -1,4 +1,4 @@
-"""The branches of one environment as a graph: who is cloned from whom, parents first, and what can't be."""
+"""The branches of one environment as a graph: which is cloned from which, parents first, and what is wrong."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from environments.settings import Problem, Settings
 
 
 def lineage_problems(settings: Settings, stack: str) -> list[Problem]:
-    """Return every branch whose source can't be: none given, itself, unknown, or in a circle."""
+    """Return a problem for each branch whose source is missing, is the branch itself, or leads in a circle."""
     return [problem for name in settings.branches if (problem := _problem(settings, name, stack))]
 
 
@@ -48,18 +48,20 @@ def _problem(settings: Settings, name: str, stack: str) -> Problem | None:
         return Problem(
             path,
             "",
-            f"a {settings.target} branch says what it is cloned from",
+            f"a {settings.target} branch needs a source that it is cloned from",
             "Add from: {stack: dev, branch: dev}",
         )
     if parent == name:
         return Problem(path, repr(name), "a branch can't be cloned from itself", "Name another branch")
     if circle := _circle(settings, name, stack):
-        return Problem(path, repr(parent), f"the branches {' -> '.join(circle)} are cloned in a circle", "Break it")
+        return Problem(
+            path, repr(parent), f"the branches {' -> '.join(circle)} are cloned in a circle", "Give one another source"
+        )
     return None
 
 
 def deletion_problems(settings: Settings, stack: str) -> list[Problem]:
-    """Return every branch that can't be retired or released, since it serves or others were cloned from it."""
+    """Return a problem for each branch that can't be retired or released: it serves, or others were cloned from it."""
     return [problem for name in settings.branches if (problem := _deletion_problem(settings, name, stack))]
 
 
@@ -69,7 +71,7 @@ def _deletion_problem(settings: Settings, name: str, stack: str) -> Problem | No
         return None
     path = f"environments:branches.{name}.{'retire' if branch.retire else 'release'}"
     if settings.serve.stack in (None, stack) and settings.serve.branch == name:
-        return Problem(path, "", f"{name} serves", "Serve another branch first, or remove the line")
+        return Problem(path, "", f"{name} serves", "Serve another branch first, or remove this line")
     children = [other for other in settings.branches if own_parent(settings, other, stack) == name]
     if branch.retire and children:
         rule = f"{', '.join(children)} {'was' if len(children) == 1 else 'were'} cloned from {name}, and Neon keeps a"
@@ -78,7 +80,7 @@ def _deletion_problem(settings: Settings, name: str, stack: str) -> Problem | No
 
 
 def _circle(settings: Settings, name: str, stack: str) -> list[str]:
-    """Return the way from `name` back to itself; told once, at the branch whose name sorts first."""
+    """Return the way from `name` back to itself; reported once, for the branch whose name sorts first."""
     way, current = [name], own_parent(settings, name, stack)
     while current in settings.branches and current not in way:
         way.append(current)

@@ -1,4 +1,4 @@
-"""From settings to topology: pure, so that every refusal comes before the engine is asked for anything."""
+"""From settings to topology: pure, so that wrong settings are refused before the engine is asked for anything."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from environments.plan.topology import (
     ForeignBranch,
     Guard,
     MigrationPlan,
+    MigrationSettings,
     NewProjects,
     NoBranch,
     OwnBranch,
@@ -43,7 +44,7 @@ RESTING = Compute(SMALLEST_CU, SMALLEST_CU, DEFAULT_SUSPEND)
 
 
 def foreign_stacks(settings: Settings, stack: str) -> set[str]:
-    """Return the names of the other stacks that `settings` lean on."""
+    """Return the names of the other stacks that `settings` need."""
     sources = [branch.source for branch in settings.branches.values()] + [settings.serve]
     return {source.stack for source in sources if source and source.stack not in (None, stack)}
 
@@ -198,7 +199,7 @@ def _git_branch_problems(settings: Settings) -> list[Problem]:
     if (settings.target == "preview") == bool(settings.git_branch):
         return []
     path, shown = "environments:git_branch", repr(settings.git_branch) if settings.git_branch else ""
-    rule = "a preview environment is that of one git branch, and no other target has one"
+    rule = "a preview environment belongs to one git branch, and no other target has one"
     return [Problem(path, shown, rule, "Remove it" if settings.git_branch else "Add git_branch: feature-x")]
 
 
@@ -209,7 +210,7 @@ def _app_problems(settings: Settings, digest: str | None) -> list[Problem]:
     if settings.app is None:
         return [Problem("environments:app", "", "production deploys an app", "Add app: {path: app}")]
     if digest is None and not settings.app.redeploy:
-        rule = "there is no such folder with files beside Pulumi.yaml"
+        rule = "beside Pulumi.yaml there is no such folder with files in it"
         return [Problem("environments:app.path", repr(settings.app.path), rule, "Name the app's folder")]
     return []
 
@@ -218,7 +219,7 @@ def _migration_problems(settings: Settings, digest: str | None) -> list[Problem]
     strategy = settings.strategy
     if not isinstance(strategy, StandardMigration) or digest is not None:
         return []
-    rule = "there is no such folder with files beside Pulumi.yaml"
+    rule = "beside Pulumi.yaml there is no such folder with files in it"
     return [
         Problem("environments:strategy.migrations", repr(strategy.migrations), rule, "Name the folder of migrations")
     ]
@@ -228,10 +229,23 @@ def _migration(settings: Settings, digest: str | None) -> MigrationPlan | None:
     strategy = settings.strategy
     if not isinstance(strategy, StandardMigration):
         return None
-    chosen = strategy.model_dump(exclude={"kind", "migrations", "lint", "lint_excluded"})
-    lists = {"excluded_rules": list(strategy.lint_excluded), "allow_data_loss": list(strategy.allow_data_loss)}
-    asked = {"level": strategy.lint, "postgres": settings.project.postgres}
-    return MigrationPlan(strategy.migrations, digest or "", chosen | lists | asked)
+    return MigrationPlan(
+        folder=strategy.migrations,
+        digest=digest or "",
+        settings=MigrationSettings(
+            level=strategy.lint,
+            excluded_rules=strategy.lint_excluded,
+            allow_data_loss=strategy.allow_data_loss,
+            postgres=settings.project.postgres,
+            lock_timeout=strategy.lock_timeout,
+            statement_timeout=strategy.statement_timeout,
+            run_timeout=strategy.run_timeout,
+            rehearse=strategy.rehearse,
+            stop_after_rehearsal=strategy.stop_after_rehearsal,
+            restore_point_days=strategy.restore_point_days,
+            table=strategy.table,
+        ),
+    )
 
 
 def _app(settings: Settings, digest: str | None) -> AppPlan | None:

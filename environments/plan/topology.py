@@ -4,7 +4,8 @@ The graph that `components.environment` makes of it is the same for every strate
 
     BranchSource -> Branch -> Endpoint (-> Transfer) -> AppLogin   (per owned branch)
     ExternalLogin                                                  (the environment's login on another stack's branch)
-    AppLogin of the served branch, or ExternalLogin -> Migration -> Ready -> Deployment (staged) -> Cutover -> env vars -> VariableDrift
+    AppLogin of the served branch, or ExternalLogin
+        -> Migration -> Ready -> Deployment (staged) -> Cutover -> variables -> VariableDrift
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from environments.ids import DeletionPolicy
+from environments.props import Unwatched
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,39 @@ class AppPlan:
     health_status: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class MigrationSettings:
+    """How migrations are judged and run.
+
+    `level`                   from which level on squawk's findings refuse a migration; `excluded_rules` don't count
+    `allow_data_loss`         tags of migrations that may lose rows
+    `postgres`                the major version
+    `lock_timeout` and so on  in seconds: for a lock, for a statement, for all migrations together
+    `rehearse`                run them on a scratch branch first; `stop_after_rehearsal` ends there
+    `restore_point_days`      how long the restore point is kept (Neon: 30 at most)
+    `table`                   where drizzle notes what it ran, a schema and a name
+    """
+
+    level: Literal["off", "warning", "error"]
+    excluded_rules: tuple[str, ...]
+    allow_data_loss: tuple[str, ...]
+    postgres: int
+    lock_timeout: int
+    statement_timeout: int
+    run_timeout: int
+    rehearse: bool
+    stop_after_rehearsal: bool
+    restore_point_days: int
+    table: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class MigrationPlan:
-    """The migrations in `folder`, whose files have `digest`, and how they are run: see environments.resources.migration."""
+    """The migrations in `folder`, whose files have `digest`. Other settings alone run nothing."""
 
     folder: str
     digest: str
-    settings: Mapping[str, Any]
+    settings: Unwatched[MigrationSettings]
 
 
 Moves = Literal["own", "any", "back"]

@@ -27,7 +27,7 @@ class Legacy(Typed[dict[str, Any], dict[str, Any]]):
     def strange(self, values: dict[str, Any]) -> list[str]:
         return []
 
-    def planned(self, old: State[Any, Any] | None) -> dict[str, Any]:
+    def planned(self, old: State[Any, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
         return {}
 
     def create(self, new: dict[str, Any]) -> tuple[str, dict[str, Any]]:

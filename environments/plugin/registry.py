@@ -10,13 +10,13 @@ from environments.errors import EnvironmentsError
 from environments.resources.typed import Typed
 
 MODULES: Final = {
-    "environments:index:AppLogin": "app_login:AppLoginProvider",
+    "environments:index:AppLogin": "app_login:AppLogin",
     "environments:index:BranchSource": "branch_source:BranchSourceProvider",
     "environments:index:Cutover": "cutover:Cutover",
-    "environments:index:Deployment": "deployment:DeploymentProvider",
-    "environments:index:ExternalLogin": "external_login:ExternalLoginProvider",
-    "environments:index:Migration": "migration:MigrationProvider",
-    "environments:index:Ready": "ready:ReadyProvider",
+    "environments:index:Deployment": "deployment:Deployment",
+    "environments:index:ExternalLogin": "external_login:ExternalLogin",
+    "environments:index:Migration": "migration:Migration",
+    "environments:index:Ready": "ready:Ready",
     "environments:index:TemporaryBranch": "temporary_branch:TemporaryBranchProvider",
     "environments:index:Transfer": "transfer:TransferProvider",
     "environments:index:VariableDrift": "variable_drift:VariableDrift",

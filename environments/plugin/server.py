@@ -162,31 +162,33 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
     @_reported
     def Create(self, request: Any, context: grpc.ServicerContext) -> Any:
         resource = resource_of(_type(request.urn))
+        new = resource.decoded_inputs(_values(request.properties))
         if request.preview:
-            return provider_pb2.CreateResponse(properties=_struct(resource.planned(None)))
-        id_, outputs = resource.create(resource.decoded_inputs(_values(request.properties)))
+            return provider_pb2.CreateResponse(properties=_struct(resource.planned(None, new)))
+        id_, outputs = resource.create(new)
         return provider_pb2.CreateResponse(id=id_, properties=_struct(resource.encoded(outputs)))
 
     @_reported
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
         resource = resource_of(_type(request.urn))
         old = resource.decoded_state(request.id, _values(request.old_inputs), _values(request.olds))
+        new = resource.decoded_inputs(_values(request.news))
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=_struct(resource.planned(old)))
-        outputs = resource.update(old, resource.decoded_inputs(_values(request.news)))
+            return provider_pb2.UpdateResponse(properties=_struct(resource.planned(old, new)))
+        outputs = resource.update(old, new)
         return provider_pb2.UpdateResponse(properties=_struct(resource.encoded(outputs)))
 
     @_reported
     def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
         resource = resource_of(_type(request.urn))
-        old = resource.decoded_state(request.id, _values(request.inputs), _values(request.properties))
-        found = resource.read(old)
+        inputs, outputs = _values(request.inputs), _values(request.properties)
+        found = resource.read(resource.decoded_state(request.id, inputs, outputs))
         if found is None:
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
             id=found.id,
-            properties=_struct(resource.encoded(found.outputs)),
-            inputs=_struct(resource.encoded(found.inputs)),
+            properties=_struct(_kept_secret(resource.encoded(found.outputs), outputs)),
+            inputs=_struct(_kept_secret(resource.encoded(found.inputs), inputs)),
         )
 
     @_reported
@@ -235,7 +237,7 @@ def _struct(values: Mapping[str, Any]) -> Struct:
 
 
 def _kept_secret(encoded: dict[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs, those hidden that the program gave as secrets, whatever their type says of them."""
+    """Return the values, those hidden that the engine holds as secrets, whatever their type says of them."""
     return {
         key: hidden(value) if is_secret(raw.get(key)) and not is_secret(value) else value
         for key, value in encoded.items()

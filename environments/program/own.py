@@ -5,13 +5,18 @@ Where an input is another resource's output, `later` lets it stand for the value
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast, overload
 
 import pulumi
 
+from environments.cutover.served import ServedBranch
+from environments.database.login import KeptLogin
+from environments.ids import BranchId, DeploymentId, EndpointId, Fingerprint, Transaction
 from environments.props import encode, fields_of
-from environments.resources import cutover, variable_drift
+from environments.resources import app_login, cutover, external_login, migration, ready, variable_drift
+from environments.resources.deployment import Inputs as DeploymentInputs
+from environments.resources.deployment import Outputs as DeploymentOutputs
 
 T = TypeVar("T")
 
@@ -54,6 +59,19 @@ class LegacyResource(pulumi.CustomResource):
         super().__init__(f"environments:index:{type(self).__name__}", name, props, opts)
 
 
+class AppLogin(Own):
+    """The app's own login on one branch of the environment."""
+
+    pooled_url: pulumi.Output[str]
+    direct_url: pulumi.Output[str]
+    fingerprint: pulumi.Output[Fingerprint]
+    baseline: pulumi.Output[Transaction]
+
+    def __init__(self, name: str, inputs: app_login.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the login that `inputs` name."""
+        super().__init__(name, inputs, app_login.Outputs, opts)
+
+
 class Cutover(Own):
     """The environment's pointer: which branch it serves, by which deployment, since when."""
 
@@ -63,6 +81,54 @@ class Cutover(Own):
     def __init__(self, name: str, inputs: cutover.Pointer, opts: pulumi.ResourceOptions | None = None) -> None:
         """Point as `inputs` say; without a deployment this target's deployments come from pushes."""
         super().__init__(name, inputs, cutover.Outputs, opts)
+
+
+class Deployment(Own):
+    """The deployment that the served branch's domain is to lead to."""
+
+    deployment: pulumi.Output[DeploymentId]
+    url: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: DeploymentInputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Deploy the app as `inputs` say."""
+        super().__init__(name, inputs, DeploymentOutputs, opts)
+
+
+class ExternalLogin(Own):
+    """The app's own login on a branch of another stack."""
+
+    branch: pulumi.Output[BranchId]
+    endpoint: pulumi.Output[EndpointId]
+    pooled_url: pulumi.Output[str]
+    direct_url: pulumi.Output[str]
+    fingerprint: pulumi.Output[Fingerprint]
+    baseline: pulumi.Output[Transaction]
+    visited: pulumi.Output[Mapping[BranchId, ServedBranch]]
+    kept: pulumi.Output[Mapping[BranchId, KeptLogin]]
+
+    def __init__(self, name: str, inputs: external_login.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the login that `inputs` name, if the pointer leads to another stack's branch."""
+        super().__init__(name, inputs, external_login.Outputs, opts)
+
+
+class Migration(Own):
+    """The migrations of the served branch: which are pending, and the way back from the last run."""
+
+    pending: pulumi.Output[list[str]]
+    restore_point: pulumi.Output[migration.RestorePoint | None]
+    way_back: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: migration.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Bring the branch that `inputs` name to what their migrations say."""
+        super().__init__(name, inputs, migration.Outputs, opts)
+
+
+class Ready(Own):
+    """Proof that the app's own URLs open the branch that is to serve."""
+
+    def __init__(self, name: str, inputs: ready.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Prove the URLs that `inputs` hold."""
+        super().__init__(name, inputs, ready.Outputs, opts)
 
 
 class VariableDrift(Own):

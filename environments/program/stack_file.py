@@ -1,4 +1,4 @@
-"""The stack's config as a whole: pulumi.Config answers for keys that one knows, and the point is to find the others."""
+"""The stack's whole config, with keys that nobody knows: pulumi.Config answers for known keys only."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from environments.settings import Settings, left_over, read_settings
 
 
 def read_stack(stack: str) -> Settings:
-    """Return what the stack file says, and warn of what it says in vain. Raises SettingsError for what is wrong."""
+    """Return what the stack file says, and warn of what has no effect. Raises SettingsError for what is wrong."""
     config = stack_config()
     settings = read_settings(config, stack)
     if left := left_over(config):
         of = f"environments:strategy.{', strategy.'.join(left)}"
-        review.warn(f"{of}: means nothing under {settings.strategy.kind}, left over from another strategy")
+        review.warn(f"{of}: {settings.strategy.kind} doesn't use this; another strategy left it over")
     return settings
 
 

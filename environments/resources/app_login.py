@@ -2,127 +2,117 @@
 
 Neon copies roles and passwords along with the rows. On its first connection this resource notes the branch's baseline
 (the first transaction id that is the branch's own), then has Neon reset the owner's password, shuts out every other
-login that came along, and makes the environment's app role. With `keep` the owner's password and the other logins stay:
-a branch that was there before may serve an app through them.
+login that came along, and makes the environment's app role. With `keep_logins` the owner's password and the other
+logins stay: a branch that existed before may serve an app through them.
 """
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
+from typing import Any, Final
 
 from environments import log
 from environments.clients.http import NotFoundError
-from environments.clients.lazy_imports import psycopg
 from environments.clients.neon import Address, Neon
-from environments.clients.postgres import UNREACHABLE, Connection, connected, fingerprint, with_login
-from environments.database import app_role
-from environments.database.fence import is_fenced, raise_fence
-from environments.database.logins import close_login, may_log_in
-from environments.database.marker import BranchMarker, read_claims, read_mark, write_mark
-from environments.database.provenance import EVERY_ROW, lost
-from environments.ids import RoleName
-from environments.program.own import LegacyResource
+from environments.clients.postgres import UNREACHABLE, connected
+from environments.database.login import KeptLogin, Login, LoginSpec, make_login, marker_of, renew_login
+from environments.database.logins import shut_out_others
+from environments.database.marker import ClaimedError, read_claims, read_marker
+from environments.database.provenance import EVERY_ROW, missing_login
+from environments.ids import BranchId, DeletionPolicy, Fingerprint, RoleName, Transaction
+from environments.props import UNKNOWN_VALUE, Secret, Unknown, Unwatched, known
+from environments.resources.typed import Checked, State, Typed
 
-_INPUTS = ("project", "branch", "endpoint", "database", "owner", "role", "generation", "keep", "fate")
-_PASSWORD_BYTES = 32
-_FRESH = timedelta(days=1)
-"""So old may a branch be whose making was cut short; one without a mark that is older has lost it."""
+_RECENT: Final = timedelta(days=1)
+"""So old may a branch be whose making was cut short; one without a marker that is older has lost its marker."""
 
 
-class RotationError(Exception):
-    """A rotation would take the login away that production runs with."""
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The login `role`, one of the two `roles`, on the branch at `address`.
+
+    Another `generation` comes with another `role`, so that the login in use outlives the rotation; where nothing
+    `serves` from the branch, the one before is closed at once. `keep_logins` leaves the owner's password and the other
+    logins alone. `adopted` says that the branch existed before: every row counts as a user's. `external_logins` are
+    those that the environment made on branches which another stack owned then, and which it may own by now.
+    """
+
+    address: Address | Unknown
+    role: RoleName
+    roles: Unwatched[tuple[RoleName, RoleName]]
+    generation: int
+    serves: Unwatched[bool]
+    keep_logins: bool
+    adopted: Unwatched[bool]
+    deletion: DeletionPolicy
+    external_logins: Unwatched[Mapping[BranchId, KeptLogin] | Unknown]
 
 
-class ClaimedError(Exception):
-    """Another environment serves from this branch."""
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """The login's URLs, from which transaction on rows are users', each role's password, and the logins shut out.
+
+    `missing` says what a restore in place took from the login; it is empty while the login is whole.
+    """
+
+    pooled_url: Secret[str]
+    direct_url: Secret[str]
+    fingerprint: Fingerprint
+    baseline: Transaction
+    passwords: Secret[Mapping[RoleName, str]]
+    shut_out: tuple[RoleName, ...]
+    missing: str = ""
 
 
-class AppLoginProvider(ResourceProvider):
-    """Makes a branch's credentials; making them again gives new ones to the same roles."""
+class AppLogin(Typed[Inputs, Outputs]):
+    """Makes a branch's credentials. Deleting it leaves the roles, which go with the branch."""
 
-    serialize_as_secret_always = False
-
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    def check(self, old: Inputs | None, new: Inputs) -> Checked[Inputs]:
         """Refuse a generation that skips one: it would change the password that the running deployment uses."""
-        was, now = int(_olds.get("generation", news["generation"])), int(news["generation"])
+        was, now = old.generation if old else new.generation, new.generation
         if abs(now - was) <= 1:
-            return CheckResult(news, [])
-        reason = f"credentials is {now} and was {was}: rotate one step at a time, so that what runs keeps its login"
-        return CheckResult(news, [CheckFailure("", reason)])
+            return Checked(new)
+        refusal = f"credentials was {was} and is now {now}: rotate one step at a time, so that the app keeps its login"
+        return Checked.of(new, refusal)
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
+    def stale(self, old: State[Inputs, Outputs], new: Inputs) -> bool:
+        """Tell whether a restore in place took something from the login."""
+        return bool(old.outputs.missing)
+
+    def planned(self, old: State[Inputs, Outputs] | None, new: Inputs) -> dict[str, Any]:
+        """Return the outputs as they are if the login stays the same: a new deletion policy, say, changes no URL."""
+        if old is None or (old.inputs.address, old.inputs.role) != (new.address, new.role):
+            return super().planned(old, new)
+        return self.encoded(replace(old.outputs, missing="")) | {"shutOut": UNKNOWN_VALUE}
+
+    def create(self, new: Inputs) -> tuple[str, Outputs]:
         """Make the credentials; safe to repeat after a create that was cut short, or whose state was lost."""
+        wanted = _spec(new)
+        branch = wanted.address.branch
+        earlier = known(new.external_logins, "the environment's logins on branches of other stacks").get(branch)
         with Neon() as neon:
-            address = address_of(props)
-            with connected(neon.uri(address, pooled=False)) as connection:
-                mark = read_mark(connection, props["roles"], address.branch) or BranchMarker(
-                    app_role.baseline(connection) if _fresh(neon, props) else EVERY_ROW
-                )
-            if not props["keep"]:
-                neon.reset_password(address.project, address.branch, address.owner)
-            with connected(neon.uri(address, pooled=False)) as connection:
-                shut_out = [] if props["keep"] else _shut_out(neon, connection, address, props["role"])
-                kept = _as_guest(props)
-                password = _make(connection, address, props["role"], kept)
-                write_mark(connection, props["role"], address.branch, mark if kept else BranchMarker(mark.baseline))
-            outs = props | _urls(neon, address, props["role"], password) | {"passwords": {props["role"]: password}}
-        return CreateResult(props["branch"], outs | {"baseline": mark.baseline, "shut_out": shut_out})
+            marker = marker_of(neon, wanted, is_new=_is_new(neon, new, wanted.address))
+            shut_out = () if new.keep_logins else shut_out_others(neon, wanted.address, new.role)
+            return branch, _outputs(make_login(neon, wanted, marker, earlier), shut_out)
 
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Another compute, database or role needs new URLs; nothing replaces the credentials of a branch."""
-        return DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in _INPUTS))
-
-    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Write the URLs anew, with a new password in a new generation. The branch's own mark keeps its baseline."""
-        address, role = address_of(_news), _news["role"]
-        passwords, shut_out = dict(_olds["passwords"]), _olds["shut_out"]
+    def update(self, old: State[Inputs, Outputs], new: Inputs) -> Outputs:
+        """Write the URLs again, with a new password in a new generation. The branch's own marker keeps its baseline."""
+        wanted = _spec(new)
+        was = KeptLogin(role=old.inputs.role, generation=old.inputs.generation, passwords=old.outputs.passwords)
+        shut_out = old.outputs.shut_out
         with Neon() as neon:
-            with connected(neon.uri(address, pooled=False)) as connection:
-                foreign = read_mark(connection, _news["roles"], address.branch) is None
-            # A database without the mark was restored in place, perhaps from another branch, passwords and all.
-            if not _news["keep"] and (foreign or _olds["keep"]):
-                neon.reset_password(address.project, address.branch, address.owner)
-                with connected(neon.uri(address, pooled=False)) as connection:
-                    shut_out = _shut_out(neon, connection, address, role)
-            with connected(neon.uri(address, pooled=False)) as connection:
-                fenced = is_fenced(connection, _olds["role"])
-                in_use = role != _olds["role"] and may_log_in(connection, role)
-                if in_use and _news["generation"] > _olds["generation"]:
-                    raise RotationError(
-                        f"the app still runs with {role}, since generation {int(_olds['generation'])} never came to "
-                        f"serve: bring that up first, or go back to generation {int(_olds['generation']) - 1}"
-                    )
-                # A login that is in use keeps its password: a rotation that failed can be taken back.
-                kept = passwords.get(role) if in_use or role == _olds["role"] else None
-                passwords[role] = _make(connection, address, role, kept)
-                mark = read_mark(connection, [role], address.branch) if kept else None
-                began = mark or read_mark(connection, _news["roles"], address.branch) or BranchMarker(EVERY_ROW)
-                write_mark(connection, role, address.branch, mark or BranchMarker(began.baseline))
-                if fenced:
-                    raise_fence(connection, [role])
-                if role != _olds["role"] and not _news["serves"]:
-                    close_login(connection, _olds["role"])
-            outs = _news | _urls(neon, address, role, passwords[role])
-        return UpdateResult(outs | {"baseline": began.baseline, "shut_out": shut_out, "passwords": passwords})
+            # A database without the marker was restored in place, perhaps from another branch, with its passwords.
+            if not new.keep_logins and (old.inputs.keep_logins or _has_no_marker(neon, wanted)):
+                shut_out = shut_out_others(neon, wanted.address, new.role)
+            return _outputs(renew_login(neon, wanted, was, serves=new.serves), shut_out)
 
-    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+    def delete(self, old: State[Inputs, Outputs]) -> None:
         """Let the branch's computes and rows go, which follow; not if another environment serves from them."""
-        if _props["fate"] not in ("delete", "expire"):
+        if old.inputs.deletion not in ("delete", "expire"):
             return
-        address = address_of(_props)
+        address = known(old.inputs.address)
         try:
             with Neon() as neon, connected(neon.uri(address, pooled=False)) as connection:
                 claims = read_claims(connection, address.branch)
@@ -130,136 +120,59 @@ class AppLoginProvider(ResourceProvider):
             return
         if claims:
             stacks = ", ".join(sorted({claim.stack for claim in claims.values()}))
-            raise ClaimedError(f"{stacks} serves from branch {address.branch}: put its line back, nothing was deleted")
+            raise ClaimedError(
+                f"{stacks} serves from branch {address.branch}. Nothing was deleted: put the branch's line back"
+            )
 
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Keep what is known while the branch is there; a branch that is gone takes its credentials along.
+    def read(self, old: State[Inputs, Outputs]) -> State[Inputs, Outputs] | None:
+        """Keep what is known while the branch exists; a branch that is gone takes its credentials along.
 
-        A restore in place can take the role or the mark away. Then the state says so, by a compute that isn't known,
-        and the next update makes both again. Which rows are new can't be told there: from then on every row counts.
+        A restore in place can take the role or the marker away. Then the state says so, and the next update makes both
+        again. Which rows are new can't be known on such a branch: from then on every row counts.
         """
+        address, role = known(old.inputs.address), old.inputs.role
         try:
             with Neon() as neon:
-                neon.branch(props["project"], props["branch"])
+                neon.branch(address.project, address.branch)
         except NotFoundError:
-            return ReadResult("", {})
+            return None
         try:
-            with Neon() as neon, connected(neon.uri(address_of(props), pooled=False)) as connection:
-                missing = lost(connection, props)
+            with Neon() as neon, connected(neon.uri(address, pooled=False)) as connection:
+                missing = missing_login(connection, address.branch, role, old.inputs.roles, old.outputs.baseline)
         except UNREACHABLE as error:
-            log.warn(f"whether {props['role']} can log in to {props['branch']} can't be told: {error}")
-            return ReadResult(id_, props)
+            log.warn(f"can't check whether {role} can log in to {address.branch}: {error}")
+            return old
         if not missing:
-            return ReadResult(id_, props)
+            return old
         log.warn(
-            f"{props['branch']} was restored in place: {missing}. The next pulumi up makes its login again with the "
-            "password that it had; from then on every row on it counts as a user's"
+            f"{address.branch} was restored in place: {missing}. The next pulumi up makes its login again with the "
+            "same password; from then on every row on the branch counts as a user's"
         )
-        return ReadResult(id_, props | {"endpoint": "", "baseline": EVERY_ROW})
+        return replace(old, outputs=replace(old.outputs, baseline=EVERY_ROW, missing=missing))
 
 
-class AppLogin(LegacyResource):
-    """The app's own login on one branch. Deleting it leaves the roles, which go with the branch."""
-
-    pooled_url: pulumi.Output[str]
-    direct_url: pulumi.Output[str]
-    fingerprint: pulumi.Output[str]
-    baseline: pulumi.Output[str]
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        project: pulumi.Input[str],
-        branch: pulumi.Input[str],
-        endpoint: pulumi.Input[str],
-        database: str,
-        owner: str,
-        role: str,
-        roles: tuple[str, str],
-        generation: int,
-        serves: bool,
-        keep: bool,
-        adopted: bool,
-        fate: str,
-        guests: pulumi.Input[dict[str, Any]],
-        opts: pulumi.ResourceOptions,
-    ) -> None:
-        """Make `role`, one of the two `roles`, on `branch`, reached over its compute `endpoint`.
-
-        `owner` is the role that owns `database`. `keep` leaves its password and other logins alone. `adopted` says that
-        the branch was there before: every row counts as a user's. `fate` is what becomes of it when it is dropped.
-        `guests` holds the logins that this environment made before it owned the branch, which stay as they are.
-        Another `generation` comes with another `role`, so that the login in use outlives the rotation; where nothing
-        `serves` from the branch, the one before is closed at once.
-        """
-        props = {
-            "project": project,
-            "branch": branch,
-            "endpoint": endpoint,
-            "database": database,
-            "owner": owner,
-            "role": role,
-            "roles": list(roles),
-            "generation": generation,
-            "serves": serves,
-            "keep": keep,
-            "adopted": adopted,
-            "fate": fate,
-            "guests": guests,
-            "pooled_url": None,
-            "direct_url": None,
-            "fingerprint": None,
-            "baseline": None,
-            "shut_out": None,
-            "passwords": None,
-        }
-        secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url", "passwords", "guests"])
-        super().__init__(AppLoginProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
+def _spec(new: Inputs) -> LoginSpec:
+    address = known(new.address, "the branch's database")
+    return LoginSpec(address=address, role=new.role, roles=new.roles, generation=new.generation)
 
 
-def address_of(props: dict[str, Any]) -> Address:
-    """Return where the database of an AppLogin' inputs or outputs is."""
-    return Address(*(props[key] for key in ("project", "branch", "endpoint", "database", "owner")))
+def _is_new(neon: Neon, new: Inputs, address: Address) -> bool:
+    """Tell whether the branch was made for this environment, and not long ago: no user has written to it."""
+    created = neon.branch(address.project, address.branch).created_at
+    return not new.adopted and datetime.now(UTC) - created < _RECENT
 
 
-def _make(connection: Connection, address: Address, role: str, password: str | None = None) -> str:
-    password = password or secrets.token_urlsafe(_PASSWORD_BYTES)
-    app_role.make_role(connection, role, password, address.owner)
-    app_role.grant_rows(connection, role, address.database, address.owner)
-    return password
+def _has_no_marker(neon: Neon, wanted: LoginSpec) -> bool:
+    with connected(neon.uri(wanted.address, pooled=False)) as connection:
+        return read_marker(connection, wanted.roles, wanted.address.branch) is None
 
 
-def _fresh(neon: Neon, props: dict[str, Any]) -> bool:
-    """Tell whether the branch holds no row of this environment's users yet.
-
-    It was made for it, and not long ago; or it is another stack's, and this environment comes to it as a guest.
-    """
-    if props.get("guest"):
-        return True
-    created = neon.branch(props["project"], props["branch"]).created_at
-    return not props["adopted"] and datetime.now(UTC) - created < _FRESH
-
-
-def _as_guest(props: dict[str, Any]) -> str | None:
-    """Return the password that this environment's role has on the branch since it was a guest there, or None."""
-    login = props["guests"].get(props["branch"]) or {}
-    password = (login.get("passwords") or {}).get(props["role"])
-    return str(password) if password else None
-
-
-def _shut_out(neon: Neon, connection: Connection, address: Address, role: str) -> list[str]:
-    """Close every login that came with the copy, by SQL or by a password that nobody knows; claimed ones stay."""
-    claimed = read_claims(connection, address.branch)
-    names = [name for name in app_role.other_logins(connection, address.owner, role) if name not in claimed]
-    for name in names:
-        try:
-            app_role.forbid_login(connection, name)
-        except psycopg.errors.InsufficientPrivilege:
-            neon.reset_password(address.project, address.branch, RoleName(name))
-    return names
-
-
-def _urls(neon: Neon, address: Address, role: str, password: str) -> dict[str, str]:
-    pooled, direct = (with_login(neon.uri(address, pooled=pooled), role, password) for pooled in (True, False))
-    return {"pooled_url": pooled, "direct_url": direct, "fingerprint": fingerprint(direct)}
+def _outputs(login: Login, shut_out: tuple[RoleName, ...]) -> Outputs:
+    return Outputs(
+        pooled_url=login.pooled_url,
+        direct_url=login.direct_url,
+        fingerprint=login.fingerprint,
+        baseline=login.baseline,
+        passwords=login.kept.passwords,
+        shut_out=shut_out,
+    )

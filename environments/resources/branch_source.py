@@ -30,7 +30,7 @@ from environments.branches.shareable import lending_refusal
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import connected
 from environments.cutover.review import is_known
-from environments.database.app_role import baseline
+from environments.database.provenance import baseline
 from environments.program.own import LegacyResource
 
 _KINDS = {"temporary": " that expires", "empty": " that expires and holds no rows"}

@@ -13,6 +13,7 @@ from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
 from environments.clients.vercel import Vercel, visit
 from environments.cutover.cut_over import cut_over, move_between, served_by, steps_of
+from environments.cutover.deployment_marks import DeploymentMarks
 from environments.cutover.first_cutover import domain_holder, first_refusal
 from environments.cutover.guard import move_refusal, require_allowed, rows_of, swap_refusal
 from environments.cutover.pointer import BranchToServe, Outputs, Pointer, StagedDeployment, Unfinished
@@ -20,7 +21,7 @@ from environments.cutover.review import first_review, move_review, renamed_revie
 from environments.cutover.steps import explain
 from environments.cutover.writes import owner_of
 from environments.database.fence import is_fenced
-from environments.database.marker import last_served, read_claims, read_mark
+from environments.database.marker import last_served, read_claims, read_marker
 from environments.database.provenance import EVERY_ROW, broken
 from environments.errors import RefusedError
 from environments.ids import BranchId, BranchKey, Fingerprint, NeonProject, Transaction
@@ -46,7 +47,7 @@ class Cutover(Typed[Pointer, Outputs]):
             tell(review)
         return Checked(new)
 
-    def stale(self, old: State[Pointer, Outputs], new: Pointer) -> bool:  # noqa: ARG002
+    def stale(self, old: State[Pointer, Outputs], new: Pointer) -> bool:
         """Tell of a step that the last move left undone."""
         return old.outputs.unfinished is not None
 
@@ -131,20 +132,20 @@ def _really_served(old: State[Pointer, Outputs], noted: StagedDeployment) -> Sta
         serving = vercel.serving(domain)
         if serving in (None, noted.id):
             return old
-        meta = vercel.deployment(serving).meta
-    branch = BranchId(meta["neonBranch"]) if meta.get("neonBranch") else None
+        marks = DeploymentMarks.of(vercel.deployment(serving).meta)
+    branch = marks.branch
     if branch is None and noted.redeploys and visit(domain, noted.health.path).branch in (None, pointer.branch.id):
         return old
     led = replace(pointer, deployment=replace(noted, id=serving))
-    if branch in (None, pointer.branch.id):
+    if branch is None or branch == pointer.branch.id:
         return replace(old, inputs=led)
-    project = NeonProject(meta["neonProject"]) if meta.get("neonProject") else known(pointer.branch.project)
+    project = marks.project or known(pointer.branch.project)
     try:
         found = _found(pointer.branch, project, branch)
     except UNREACHABLE as error:
         log.warn(f"{domain} leads to {serving}, whose database can't be reached: {error}")
         return replace(old, inputs=led)
-    led = replace(led, branch=replace(found, fingerprint=Fingerprint(meta.get("credentials", ""))))
+    led = replace(led, branch=replace(found, fingerprint=marks.credentials or Fingerprint("")))
     before = pointer.branch.made()
     unfinished = Unfinished(fence={before.address.branch: before})
     return replace(old, inputs=led, outputs=replace(old.outputs, served=served_by(led), unfinished=unfinished))
@@ -158,7 +159,7 @@ def _left_claimed(found: State[Pointer, Outputs]) -> State[Pointer, Outputs]:
             continue
         try:
             with owner_of(visited) as connection:
-                if set(read_claims(connection, branch)) & set(visited.roles):
+                if set(read_claims(connection, BranchId(branch))) & set(visited.roles):
                     left[branch] = visited
         except UNREACHABLE as error:
             log.warn(f"{visited.key} could not be asked whether it is marked as served from here: {error}")
@@ -177,6 +178,6 @@ def _found(noted: BranchToServe, project: NeonProject, branch: BranchId) -> Bran
             raise NotReadyError(f"branch {name} has no compute")
         found = replace(noted, key=BranchKey(name), project=project, id=branch, endpoint=computes[0].id)
         with connected(neon.uri(known(found.address), pooled=False)) as connection:
-            mark = read_mark(connection, list(noted.roles), branch)
+            mark = read_marker(connection, list(noted.roles), branch)
     baseline = Transaction(mark.baseline) if mark else EVERY_ROW
     return replace(found, baseline=baseline, claim=mark.claim if mark else None)

@@ -1,157 +1,191 @@
-"""ExternalLogin: the environment's own login on branches that another stack owns, for as long as the pointer leads to one.
+"""ExternalLogin: the environment's own login on branches that another stack owns, while the pointer leads there.
 
 Under Pointer Swap nothing is copied, and nothing of the other stack's is touched: its owner's password, its logins and
 its compute stay. This resource makes the environment's app role there, notes the baseline, and refuses a branch whose
-compute is too small. It remembers every branch that it was a guest on, so that the way back to one needs no build, and
+compute is too small. It remembers its login on every such branch, so that the way back to one needs no build, and
 which id each name meant: a pointer doesn't follow when the other stack gives the name to another branch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
-
-import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
 
 from environments import log
 from environments.clients.http import NotFoundError
-from environments.clients.neon import Endpoint, Neon, OperationFailedError
+from environments.clients.neon import Address, Endpoint, Neon, OperationFailedError
 from environments.clients.postgres import UNREACHABLE, connected
 from environments.cutover.guard import no_swap
 from environments.cutover.served import ServedBranch
+from environments.database.login import KeptLogin, LoginSpec, make_login, marker_of, renew_login
 from environments.database.logins import close_login
 from environments.database.marker import Claim, drop_claim
-from environments.ids import BranchKey, RoleName, Transaction
-from environments.program.own import LegacyResource
-from environments.props import encode
-from environments.resources.app_login import AppLoginProvider, address_of
+from environments.ids import (
+    BranchId,
+    BranchKey,
+    DatabaseName,
+    EndpointId,
+    Fingerprint,
+    NeonProject,
+    RoleName,
+    StackName,
+    Transaction,
+)
+from environments.props import Secret, Unknown, Unwatched, encode, known
+from environments.resources.typed import Checked, State, Typed
 
-_INPUTS = ("branch", "database", "owner", "role", "generation")
-_LOGIN = ("endpoint", "pooled_url", "direct_url", "fingerprint", "baseline")
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalBranch:
+    """Branch `name` of `stack`, as the stack file names it; `exported` is its id as that stack exports it."""
+
+    stack: StackName
+    name: BranchKey
+    exported: BranchId | None
+
+    @property
+    def key(self) -> BranchKey:
+        """How the pointer calls it."""
+        return BranchKey(f"{self.stack}/{self.name}")
 
 
-class ExternalLoginProvider(ResourceProvider):
-    """Makes logins on other stacks' branches; deleting it leaves them."""
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The login `role`, one of `roles`, on the branch that `serve` leads to; None if the environment owns that.
 
-    serialize_as_secret_always = False
+    `may_swap` says whether the strategy lets the pointer move to another stack's branch, `needs` what the branch must
+    have. `check` settles `branch`, and in `ids` what each name meant when the pointer came to it first.
+    """
 
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Settle which branch is meant, and refuse one that isn't there, is another one by now, or is too small."""
-        if not news["stack"]:
-            return CheckResult(_olds or news, [])
-        name, known = f"{news['stack']}/{news['name']}", dict(_olds.get("known") or {})
-        if refusal := _settled_refusal(_olds, news, known.get(name)):
-            return CheckResult(news, [CheckFailure("", refusal)])
-        branch = news["asked"] or known[name]
-        news = news | {"branch": branch, "known": known | {name: branch}}
-        newly = not _same(_olds, news, "stack", "name")
-        if newly and not news["swaps"]:
-            refusal = no_swap(name)
-        else:
-            refusal = "" if _same(_olds, news, "branch", "needs") else _small(news)
-        return CheckResult(news, [CheckFailure("", refusal)] if refusal else [])
+    project: Unwatched[NeonProject | Unknown]
+    serve: Unwatched[ExternalBranch | None]
+    may_swap: Unwatched[bool]
+    needs: Unwatched[Claim]
+    database: DatabaseName
+    owner: RoleName
+    role: RoleName
+    roles: Unwatched[tuple[RoleName, RoleName]]
+    generation: int
+    branch: BranchId | None = None
+    ids: Unwatched[Mapping[BranchKey, BranchId]] = field(default_factory=dict)
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Make the login, if there is a branch to be a guest on."""
-        return CreateResult("guest", _moved_in(props, {}, {}))
 
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Another branch, or another login on it."""
-        return DiffResult(changes=not _same(_olds, _news, *_INPUTS))
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """The login on `branch`, all of it empty before the pointer first leads to another stack's branch.
 
-    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+    `visited` are the branches with a login of this environment, `kept` those logins, both by the branch's id.
+    """
+
+    branch: BranchId
+    endpoint: EndpointId
+    pooled_url: Secret[str]
+    direct_url: Secret[str]
+    fingerprint: Fingerprint
+    baseline: Transaction
+    visited: Mapping[BranchId, ServedBranch]
+    kept: Mapping[BranchId, KeptLogin]
+
+
+_NONE = Outputs(
+    branch=BranchId(""),
+    endpoint=EndpointId(""),
+    pooled_url="",
+    direct_url="",
+    fingerprint=Fingerprint(""),
+    baseline=Transaction(""),
+    visited={},
+    kept={},
+)
+
+
+class ExternalLogin(Typed[Inputs, Outputs]):
+    """Makes logins on other stacks' branches. Deleting it closes them; the roles go with the branches."""
+
+    def check(self, old: Inputs | None, new: Inputs) -> Checked[Inputs]:
+        """Settle which branch is meant, and refuse one that doesn't exist, is another one by now, or is too small."""
+        serve = new.serve
+        if serve is None:
+            return Checked(old or new)
+        ids = old.ids if old else {}
+        if refusal := _settled_refusal(old, serve, ids.get(serve.key)):
+            return Checked.of(new, refusal)
+        branch = serve.exported or ids[serve.key]
+        new = replace(new, branch=branch, ids={**ids, serve.key: branch})
+        if not new.may_swap and not _names_the_same(old, serve):
+            return Checked.of(new, no_swap(serve.key))
+        if old and (old.branch, old.needs) == (branch, new.needs):
+            return Checked(new)
+        return Checked.of(new, _size_refusal(new, serve, branch))
+
+    def planned(self, old: State[Inputs, Outputs] | None, new: Inputs) -> dict[str, Any]:
+        """Return the outputs that a preview knows: `check` has settled the branch."""
+        branch = {"branch": encode(new.branch or "")}
+        return super().planned(old, new) | branch
+
+    def create(self, new: Inputs) -> tuple[str, Outputs]:
+        """Make the login, if the pointer leads to another stack's branch."""
+        return "external", _made(new, _NONE)
+
+    def update(self, old: State[Inputs, Outputs], new: Inputs) -> Outputs:
         """Make the login on another branch, or another one on the same."""
-        return UpdateResult(_moved_in(_news, _olds.get("kept") or {}, _olds.get("visited") or {}))
+        return _made(new, old.outputs)
 
-    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+    def delete(self, old: State[Inputs, Outputs]) -> None:
         """Leave the branches: take the claims on them back, so that their stacks may do with them as they like."""
-        for login in (_props.get("kept") or {}).values():
+        for branch, place in old.outputs.visited.items():
             try:
-                with Neon() as neon, connected(neon.uri(address_of(login), pooled=False)) as connection:
-                    drop_claim(connection, login["roles"], login["branch"])
-                    for role in login["roles"]:
+                with Neon() as neon, connected(neon.uri(place.address, pooled=False)) as connection:
+                    drop_claim(connection, place.roles, branch)
+                    for role in place.roles:
                         close_login(connection, role)
             except UNREACHABLE as error:
-                log.warn(f"{login['branch']} may still say that it serves another stack: {error}")
+                log.warn(f"{place.key} can't be reached, so its marker may still hold this stack's claim: {error}")
 
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    def read(self, old: State[Inputs, Outputs]) -> State[Inputs, Outputs]:
         """Forget the logins on branches that are gone."""
-        kept, gone = props.get("kept") or {}, []
+        gone = set()
         with Neon() as neon:
-            for branch in kept:
+            for branch, place in old.outputs.visited.items():
                 try:
-                    neon.branch(props["project"], branch)
+                    neon.branch(place.address.project, branch)
                 except NotFoundError:
-                    gone.append(branch)
-        there = {
-            name: {key: value for key, value in (props.get(name) or {}).items() if key not in gone}
-            for name in ("kept", "visited")
-        }
-        return ReadResult(id_, props | there)
-
-
-class ExternalLogin(LegacyResource):
-    """The app's own login on a branch of another stack. Deleting it leaves the roles, which go with the branch."""
-
-    branch: pulumi.Output[str]
-    endpoint: pulumi.Output[str]
-    pooled_url: pulumi.Output[str]
-    direct_url: pulumi.Output[str]
-    fingerprint: pulumi.Output[str]
-    baseline: pulumi.Output[str]
-    kept: pulumi.Output[dict[str, Any]]
-    visited: pulumi.Output[dict[str, Any]]
-
-    def __init__(self, name: str, props: dict[str, pulumi.Input[Any]], opts: pulumi.ResourceOptions) -> None:
-        """Be a guest as `props` say.
-
-        project                 the Neon project's id
-        stack, name             whose branch, by its key there; both empty where the pointer leads to none
-        asked                   its id as that stack exports it, empty where it doesn't
-        swaps                   whether the strategy lets the pointer move to another stack's branch
-        needs                   stack, min_cu, max_cu, suspend, protected: what the branch must have
-        database, owner, role, roles, generation   as of AppLogin
-        """
-        outputs = dict.fromkeys(("branch", "known", *_LOGIN, "kept", "visited"))
-        secret = pulumi.ResourceOptions(additional_secret_outputs=["pooled_url", "direct_url", "kept"])
-        super().__init__(
-            ExternalLoginProvider(), name, {**props, **outputs}, pulumi.ResourceOptions.merge(opts, secret)
+                    gone.add(branch)
+        return replace(
+            old,
+            outputs=replace(
+                old.outputs,
+                visited={branch: place for branch, place in old.outputs.visited.items() if branch not in gone},
+                kept={branch: login for branch, login in old.outputs.kept.items() if branch not in gone},
+            ),
         )
 
 
-def _same(olds: dict[str, Any], news: dict[str, Any], *keys: str) -> bool:
-    return all(olds.get(key) == news.get(key) for key in keys)
+def _names_the_same(old: Inputs | None, serve: ExternalBranch) -> bool:
+    return bool(old and old.serve and old.serve.key == serve.key)
 
 
-def _settled_refusal(olds: dict[str, Any], news: dict[str, Any], known: str | None) -> str:
-    """Return why the pointer can't tell which branch it leads to, or nothing."""
-    stack, name, asked = news["stack"], news["name"], news["asked"]
-    if not asked and not known:
-        return f"the pointer leads to {name} of stack {stack}, which exports no such branch: run pulumi up -s {stack}"
-    if asked and known and asked != known and _same(olds, news, "stack", "name"):
+def _settled_refusal(old: Inputs | None, serve: ExternalBranch, settled: BranchId | None) -> str:
+    """Return why it isn't clear which branch the pointer leads to, or nothing."""
+    name, stack, exported = serve.name, serve.stack, serve.exported
+    if not exported and not settled:
+        return f"serve names branch {name} of stack {stack}, which exports no such branch: run pulumi up -s {stack}"
+    if exported and settled and exported != settled and _names_the_same(old, serve):
         return (
-            f"{name} of stack {stack} is another branch ({asked}) than the pointer leads to ({known}), and "
-            "a pointer never follows by itself: serve a branch of this stack first, or give that one its name back"
+            f"{name} of stack {stack} is now branch {exported}, and the pointer leads to {settled}. A pointer never "
+            f"follows a name by itself: serve a branch of this stack first, or give {settled} its name back"
         )
     return ""
 
 
-def _small(props: dict[str, Any]) -> str:
+def _size_refusal(new: Inputs, serve: ExternalBranch, branch: BranchId) -> str:
     """Return why the branch can't carry this environment, with the remedy, or nothing."""
-    needs, stack, name = Claim.of(props["needs"]), props["stack"], props["name"]
+    needs, stack, name, project = new.needs, serve.stack, serve.name, known(new.project, "the Neon project")
     with Neon() as neon:
-        compute = _compute(neon, props)
-        protected = bool(neon.branch(props["project"], props["branch"]).protected)
-    sizes = compute.min_cu, compute.max_cu
-    lacks = needs.lacks(*sizes, compute.suspend_seconds, protected=protected)
+        compute = _compute(neon, project, branch, serve)
+        protected = neon.branch(project, branch).protected
+    lacks = needs.lacks(compute.min_cu, compute.max_cu, compute.suspend_seconds, protected=protected)
     if not lacks:
         return ""
     return (
@@ -160,45 +194,42 @@ def _small(props: dict[str, Any]) -> str:
     )
 
 
-def _compute(neon: Neon, props: dict[str, Any]) -> Endpoint:
-    for compute in neon.endpoints(props["project"], props["branch"]):
+def _compute(neon: Neon, project: NeonProject, branch: BranchId, serve: ExternalBranch) -> Endpoint:
+    for compute in neon.endpoints(project, branch):
         if compute.type == "read_write":
             return compute
-    raise OperationFailedError(f"branch {props['name']} of stack {props['stack']} has no compute that can write")
+    raise OperationFailedError(f"branch {serve.name} of stack {serve.stack} has no compute that can write")
 
 
-def _moved_in(
-    props: dict[str, Any], kept: dict[str, dict[str, Any]], visited: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    """Make the login, and note it: in `kept` with its secrets, in `visited` as a Cutover knows a branch."""
-    if not props["stack"]:
-        return props | {"kept": kept, "visited": visited} | dict.fromkeys(_LOGIN, "")
-    branch = props["branch"]
+def _made(new: Inputs, was: Outputs) -> Outputs:
+    """Make the login, and remember it with its branch."""
+    serve, branch = new.serve, new.branch
+    if serve is None or branch is None:
+        return was
+    project = known(new.project, "the Neon project")
     with Neon() as neon:
-        endpoint = _compute(neon, props).id
-    asked = {key: props[key] for key in ("project", "branch", "database", "owner", "role", "roles", "generation")}
-    asked |= {
-        "endpoint": endpoint,
-        "serves": True,
-        "keep": True,
-        "adopted": False,
-        "fate": "retain",
-        "guests": {},
-        "guest": True,
-    }
-    access = AppLoginProvider()
-    login = access.update("", kept[branch], asked).outs if branch in kept else access.create(asked).outs
-    if login is None:
-        raise AssertionError("a login that was made has outputs")
-    place = encode(
-        ServedBranch(
-            address=address_of(login),
-            key=BranchKey(f"{props['stack']}/{props['name']}"),
-            role=RoleName(login["role"]),
-            roles=(RoleName(login["roles"][0]), RoleName(login["roles"][1])),
-            baseline=Transaction(login["baseline"]),
-            claim=Claim.of(props["needs"]),
-        )
+        endpoint = _compute(neon, project, branch, serve).id
+        address = Address(project, branch, endpoint, new.database, new.owner)
+        wanted = LoginSpec(address=address, role=new.role, roles=new.roles, generation=new.generation)
+        if branch in was.kept:
+            login = renew_login(neon, wanted, was.kept[branch], serves=True)
+        else:
+            login = make_login(neon, wanted, marker_of(neon, wanted, is_new=True))
+    place = ServedBranch(
+        address=address,
+        key=serve.key,
+        role=new.role,
+        roles=new.roles,
+        baseline=login.baseline,
+        claim=new.needs,
     )
-    noted = {"kept": kept | {branch: login}, "visited": visited | {branch: place}}
-    return props | {key: login[key] for key in _LOGIN} | noted
+    return Outputs(
+        branch=branch,
+        endpoint=endpoint,
+        pooled_url=login.pooled_url,
+        direct_url=login.direct_url,
+        fingerprint=login.fingerprint,
+        baseline=login.baseline,
+        visited={**was.visited, branch: place},
+        kept={**was.kept, branch: login.kept},
+    )

@@ -23,9 +23,9 @@ from pulumi.dynamic import (
 from environments.branches.shareable import claims_on
 from environments.clients.http import NotFoundError
 from environments.clients.neon import Branch, Neon
+from environments.database.marker import ClaimedError
 from environments.ids import BranchId
 from environments.program.own import LegacyResource
-from environments.resources.app_login import ClaimedError
 
 _SCHEMA_ONLY = "schema-only"
 

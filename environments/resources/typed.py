@@ -113,7 +113,7 @@ class Typed(Generic[I, O]):
         own = {field.wire for field in fields_of(self.inputs_type)} | {VERSION_KEY}
         return sorted(key for key in values if key not in own and not key.startswith("__"))
 
-    def planned(self, old: State[I, O] | None) -> dict[str, Any]:
+    def planned(self, old: State[I, O] | None, new: I) -> dict[str, Any]:
         """Return the outputs as a preview knows them: what lasts is as it was, all else is not known yet."""
         outputs: dict[str, Any] = {}
         for field in fields_of(self.outputs_type):

@@ -59,10 +59,15 @@ class MoveReview:
 
 @dataclass(frozen=True, kw_only=True)
 class PendingMigration:
-    """A migration that is to run, with its SQL."""
+    """A migration that is to run, with its SQL; `file` is relative to the folder of migrations.
+
+    `more_lines` is how many lines of a long file `sql` leaves out.
+    """
 
     tag: str
     sql: str
+    file: str = ""
+    more_lines: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a stack file says of one branch: where it comes from, how large it is, what shall become of it."""
+"""What a stack file says of one branch: where it comes from, how large it is, what becomes of it."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class ComputeSettings(Strict):
 
 
 class BranchSettings(Strict):
-    """One branch that this environment owns. Where it comes from is settled once it is made.
+    """One branch that this environment owns. Once it is made, its source can't change.
 
-    `name` is its name in Neon where that is not its key: it is renamed in place. `adopt` says that it was there before
-    this environment, under that name. `compute` is its own size, whether it serves or not. `logins: keep` leaves the
-    owner's password and other logins as they are. `retire` lets it be dropped, with its rows; `release` lets it be
-    dropped from this stack alone: it lives on, for another stack to adopt. `expires` makes it temporary: Neon deletes
-    it after that time; `schema_only` makes such a branch without its source's rows.
+    `name` is its name in Neon where that is not its key: it is renamed in place. `adopt` says that Neon has the branch
+    already, under that name. `compute` is its own size, whether it serves or not. `logins: keep` leaves the owner's
+    password and other logins as they are. `retire` allows you to drop its line: Neon then deletes the branch with its
+    rows. `release` allows you to drop its line and to keep the branch: another stack may adopt it. `expires` makes it
+    temporary: Neon deletes it after that time. `schema_only` makes a temporary branch without its source's rows.
 
     A branch is cloned within its source's Neon project. In another `project`, which is how a newer Postgres is reached,
     it is filled by dump and restore: `copy: dump`.
@@ -85,38 +85,42 @@ class BranchSettings(Strict):
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if self.adopt and (self.source or self.at):
-            raise broken("a branch that is adopted is cloned from nothing", "Remove from and at, or adopt")
+            raise broken(
+                "an adopted branch exists already and has no source here", "Remove from and at, or remove adopt"
+            )
         if self.adopt and self.expires:
-            raise broken("a branch that is adopted can't be temporary", "Remove expires, or adopt")
+            raise broken("an adopted branch can't be temporary", "Remove expires, or remove adopt")
         return self
 
     @model_validator(mode="after")
     def _cloned_or_copied(self) -> Self:
         if bool(self.project) != bool(self.copied_by):
             raise broken(
-                "a branch in another Neon project is filled by dump and restore", "Give project and copy: dump"
+                "a branch in another Neon project is filled by dump and restore",
+                "Write both project and copy: dump, or neither of them",
             )
         if self.project and not self.source:
-            raise broken("a branch that is filled by dump and restore says from which one", "Add from")
+            raise broken("a branch that is filled by dump and restore needs a source", "Add from: {branch: prod-v1}")
         if self.project and (self.at or self.expires):
             raise broken(
-                "a dump holds what is there when it is made, and is kept",
-                "Remove at and expires, or copy a branch that was cloned at that moment",
+                "a dump holds the rows of the moment when it is made, and the branch stays",
+                "Remove at and expires. For the rows of an earlier moment, copy a clone that is made at that moment",
             )
         return self
 
     @model_validator(mode="after")
     def _one_end(self) -> Self:
         if self.retire and self.release:
-            raise broken("a branch is either retired, with its rows, or released, and lives on", "Keep one of them")
+            raise broken("retire deletes a branch with its rows, and release keeps it", "Keep one of the two lines")
         return self
 
     @model_validator(mode="after")
     def _temporary(self) -> Self:
         if self.schema_only and (not self.expires or self.at):
             raise broken(
-                "a branch without rows is a temporary one, made of its source as it is", "Add expires: 7d, remove at"
+                "a branch without rows is temporary, and has the tables that its source has today",
+                "Add expires: 7d, and remove at",
             )
         if self.expires and self.protected:
-            raise broken("Neon lets no protected branch expire", "Remove expires, or protected")
+            raise broken("a branch that Neon protects can't expire", "Remove expires, or remove protected")
         return self

@@ -1,4 +1,4 @@
-"""How a wrong setting is told: where it stands, what was given, the rule, and what to do about it.
+"""What an error says of a wrong setting: its path, its value, the rule, and what to do about it.
 
 SettingsError carries one Problem or more (path, value, rule, remedy); a validator raises what `broken` returns.
 """

@@ -1,4 +1,4 @@
-"""What one environment's stack file says: plain frozen values, no Pulumi in sight."""
+"""What the stack file of one environment says, as plain frozen values without Pulumi."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from environments.settings.strategy import CloneAndPromote, Strategy
 def _relative(path: str) -> str:
     parts = PurePosixPath(path)
     if parts.is_absolute() or ".." in parts.parts or not path:
-        raise broken("the app's folder lies inside the project", "Write it relative to Pulumi.yaml, for example app")
+        raise broken("the app's folder must be inside the project", "Write it relative to Pulumi.yaml, for example app")
     return path
 
 
 def _url_path(path: str) -> str:
     if not path.startswith("/") or any(character.isspace() for character in path):
-        raise broken("a health check asks for a path that starts with '/'", "Write for example /health")
+        raise broken("the path of a health check starts with '/'", "Write for example /health")
     return path
 
 
@@ -46,9 +46,11 @@ class ProjectSettings(Strict):
     @model_validator(mode="after")
     def _made_or_adopted(self) -> Self:
         if self.name and (self.neon or self.vercel):
-            raise broken("a project is either made by name or used by id", "Keep name, or neon and vercel")
+            raise broken(
+                "projects are either made by a name or used by their ids", "Keep name, or keep neon and vercel"
+            )
         if bool(self.neon) != bool(self.vercel):
-            raise broken("Neon's and Vercel's project belong together", "Give both ids")
+            raise broken("the ids of Neon's and of Vercel's project belong together", "Write both ids")
         return self
 
 
@@ -69,8 +71,8 @@ class HealthSettings(Strict):
 class AppSettings(Strict):
     """The app that this environment deploys, and how its health shows.
 
-    Either the files of a folder, or, with `redeploy`, what a git-connected project has in production already, built
-    anew with the new database.
+    Either the files of a folder, or, with `redeploy`, what a git-connected project has in production already: Vercel
+    builds it again, with the new database.
     """
 
     path: Annotated[str, AfterValidator(_relative)] | None = None
@@ -80,7 +82,7 @@ class AppSettings(Strict):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.redeploy == bool(self.path):
-            raise broken("an app is either the files of a folder or a redeploy", "Give path, or redeploy: true")
+            raise broken("an app is either the files of a folder or a redeploy", "Write path, or redeploy: true")
         return self
 
 
@@ -100,7 +102,10 @@ class SafetySettings(Strict):
 
 
 class AcceptSettings(Strict):
-    """Leave that branch although it holds up to that many rows of its own; `any` also where they can't be counted."""
+    """Allow the pointer to leave `branch` although up to `rows` rows exist only there.
+
+    `any` allows it also where the rows can't be counted.
+    """
 
     branch: BranchName
     rows: Annotated[int, Field(ge=0)] | Literal["any"]

@@ -30,7 +30,7 @@ def read_settings(config: Mapping[str, str], stack: str) -> Settings:
 
 
 def left_over(config: Mapping[str, str]) -> list[str]:
-    """Return the keys of the strategy that belong to another one: they mean nothing."""
+    """Return the keys of the strategy that belong to another one: they have no effect."""
     return strategy_left_over(_value(config.get("strategy", "")))
 
 

@@ -16,7 +16,7 @@ def _folder(path: str) -> str:
     parts = PurePosixPath(path)
     if parts.is_absolute() or ".." in parts.parts or not path:
         raise broken(
-            "the folder of migrations lies inside the project", "Write it relative to Pulumi.yaml, as app/drizzle"
+            "the folder of migrations must be inside the project", "Write it relative to Pulumi.yaml, as app/drizzle"
         )
     return path
 
@@ -40,11 +40,11 @@ class PointerSwap(_Kind):
 class StandardMigration(_Kind):
     """The pointer stays; the schema changes by the migrations in a folder.
 
-    `lint` is the level from which on squawk's findings refuse a migration, `lint_excluded` its rules that don't count.
-    `allow_data_loss` names the migrations that may lose data. A statement waits `lock_timeout` for a lock and runs for
-    `statement_timeout`, all of them together for `run_timeout`. `rehearse` tries them out on a copy first, and
-    `stop_after_rehearsal` leaves it at that. The restore point is kept for `restore_point_days`. `table` is where
-    drizzle notes what it applied, if that isn't its default.
+    A migration is refused for squawk's findings of the level `lint` and above, but for the rules in `lint_excluded`.
+    `allow_data_loss` names the migrations that may lose data. A statement waits up to `lock_timeout` for a lock and
+    runs up to `statement_timeout`, all of them together up to `run_timeout`. With `rehearse` they run on a copy first;
+    with `stop_after_rehearsal` they run only there. The restore point is kept for `restore_point_days`. `table` is
+    where drizzle notes what it applied, if that isn't its default.
     """
 
     kind: Literal["standard-migration"]
@@ -70,7 +70,7 @@ KINDS: dict[str, type[_Kind]] = {
 def left_over(strategy: Any) -> list[str]:
     """Return the keys of `strategy`, as it is written, that belong to another kind.
 
-    `pulumi config set --path strategy.kind pointer-swap` leaves them behind: they mean nothing and break nothing.
+    `pulumi config set --path strategy.kind pointer-swap` leaves them behind: they have no effect.
     """
     model = KINDS.get(strategy.get("kind", "")) if isinstance(strategy, Mapping) else None
     if model is None:

@@ -4,10 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from localcloud.cloud import TOOLS
 from localcloud.engine import BuildError, ensure
 
 parser = argparse.ArgumentParser(prog="python -m localcloud.engine", description=__doc__)
-parser.add_argument("--tools", type=Path, default=Path(__file__).parents[2] / ".tools", help="default: %(default)s")
+parser.add_argument("--tools", type=Path, default=TOOLS, help="default: %(default)s")
 try:
     print(ensure(parser.parse_args().tools))
 except BuildError as error:

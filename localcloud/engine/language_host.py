@@ -76,11 +76,17 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):  # type: ignore[n
         requirements = Path(request.info.program_directory, "requirements.txt")
         if not requirements.exists():
             return
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--requirement", str(requirements)]
-        done = subprocess.run(command, cwd=requirements.parent, capture_output=True, check=False)
-        yield language_pb2.InstallDependenciesResponse(stdout=done.stdout, stderr=done.stderr)
-        if done.returncode:
-            context.abort(grpc.StatusCode.INTERNAL, f"pip install -r {requirements.name} failed")
+        python, commands = Path(sys.executable), []
+        if chosen := dict(request.info.options).get("virtualenv"):
+            python = Path(request.info.root_directory, chosen, "bin", "python")
+            if not python.exists():
+                commands.append([sys.executable, "-m", "venv", str(python.parent.parent)])
+        commands.append([str(python), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)])
+        for command in commands:
+            done = subprocess.run(command, cwd=requirements.parent, capture_output=True, check=False)
+            yield language_pb2.InstallDependenciesResponse(stdout=done.stdout, stderr=done.stderr)
+            if done.returncode:
+                context.abort(grpc.StatusCode.INTERNAL, f"python {' '.join(command[1:])} failed")
 
     def Run(self, request: Any, context: grpc.ServicerContext) -> Any:
         result: Future[Any] = Future()

@@ -18,8 +18,8 @@ _MARK = "# A stand-in, written by localcloud.engine."
 
 def install_hosts(directory: Path) -> None:
     """The language host and the host of dynamic providers, for an engine that stands in `directory`."""
-    script = Path(__file__).with_name("language_host.py")
-    _write(directory / LANGUAGE_HOST[0], _python("-P", "-u", str(script)))
+    script = ("-P", "-u", str(Path(__file__).with_name("language_host.py")))
+    _write(directory / LANGUAGE_HOST[0], _python(*script), *_in_virtual_environment(*script))
     # -c puts the current directory on the path, which is the program's.
     _write(directory / LANGUAGE_HOST[1], _python("-u", "-c", _DYNAMIC))
 
@@ -47,6 +47,14 @@ def is_stand_in(file: Path) -> bool:
             return _MARK.encode() in handle.read(200)
     except OSError:
         return False
+
+
+def _in_virtual_environment(*arguments: str) -> tuple[str, ...]:
+    """The lines that go on in the program's own virtual environment, where Pulumi.yaml names one that is there."""
+    return (
+        "venv=$(sed -n 's/^ *virtualenv: *//p' Pulumi.yaml 2>/dev/null)",
+        f'[ -n "$venv" ] && [ -x "$venv/bin/python" ] && exec "$venv/bin/python" {shlex.join(arguments)} "$@"',
+    )
 
 
 def _python(*arguments: str) -> str:

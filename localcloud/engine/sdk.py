@@ -1,4 +1,7 @@
-"""`python -m localcloud.engine.sdk`: writes sdks/neon as `pulumi package add` would, from the stand-in's own schema."""
+"""`python -m localcloud.engine.sdk`: writes sdks/neon as `pulumi package add` would, from the stand-in's own schema.
+
+One line differs: the SDK is a part of the library's wheel, and can't ask a distribution of its own for its version.
+"""
 
 import json
 import shutil
@@ -12,6 +15,7 @@ from localcloud.plugins.neon import PACKAGE
 from localcloud.plugins.schema import package_schema
 
 SDK = Path(__file__).parents[2] / "sdks" / "neon"
+_ASKED = "importlib.metadata.version(root_package)"
 
 
 def generate(directory: Path) -> None:
@@ -26,6 +30,11 @@ def generate(directory: Path) -> None:
     )
     if done.returncode:
         raise BuildError(f"the SDK generator failed:\n{done.stderr.strip()}")
+    utilities = directory / "pulumi_neon" / "_utilities.py"
+    text = utilities.read_text()
+    if text.count(_ASKED) != 1:
+        raise BuildError(f"{utilities.name} of the SDK doesn't ask for its version with {_ASKED}: look how it does now")
+    utilities.write_text(text.replace(_ASKED, f'"{PACKAGE.version}"'))
 
 
 def regenerate(sdk: Path) -> None:

@@ -14,6 +14,7 @@ from environments.clients.neon import Address, Neon, OperationFailedError
 from environments.clients.postgres import NotReadyError
 from environments.ids import (
     BranchId,
+    BranchKey,
     DatabaseName,
     EndpointId,
     Fingerprint,
@@ -22,8 +23,9 @@ from environments.ids import (
     VariableId,
     VercelProject,
 )
-from environments.resources.ready import ReadyProvider
-from environments.resources.variable_drift import Inputs, VariableDrift, VariableDriftError
+from environments.resources import ready, variable_drift
+from environments.resources.ready import Ready
+from environments.resources.variable_drift import VariableDrift, VariableDriftError
 from tests.localcloud.plugins.recorder import Answer, Recorder, Request, served
 
 ADDRESS = Address(NeonProject("p"), BranchId("br-1"), EndpointId("ep-1"), DatabaseName("shop"), RoleName("owner"))
@@ -99,10 +101,17 @@ def test_a_url_without_a_password_is_not_taken(api: Recorder) -> None:
 
 
 def test_the_app_never_gets_a_url_without_a_password(api: Recorder) -> None:
-    answering(api, endpoints={"endpoints": [{"id": "ep-1"}]})
-    props = {"project": "p", "branch": "br-1", "endpoint": "ep-1", "direct_url": "postgresql://app:@host/shop"}
-    with pytest.raises(NotReadyError, match="the direct_url for branch br-1 holds no password"):
-        ReadyProvider().create(props)
+    compute = {"id": "ep-1", "type": "read_write", "autoscaling_limit_min_cu": 1, "autoscaling_limit_max_cu": 1}
+    answering(api, endpoints={"endpoints": [compute]})
+    inputs = ready.Inputs(
+        name=BranchKey("dev"),
+        address=ADDRESS,
+        pooled_url=SECRET,
+        direct_url="postgresql://app:@host/shop",
+        fingerprint=Fingerprint("f"),
+    )
+    with pytest.raises(NotReadyError, match="the direct URL of branch br-1 has no password"):
+        Ready().create(inputs)
 
 
 def test_a_service_that_is_not_there_is_told_without_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +124,7 @@ def test_a_service_that_is_not_there_is_told_without_its_answer(monkeypatch: pyt
 
 def test_a_value_that_vercel_repeats_in_its_refusal_is_not_shown(api: Recorder) -> None:
     api.fail("PATCH", 400, f"{SECRET} or made-up-word is no value")
-    inputs = Inputs(
+    inputs = variable_drift.Inputs(
         project=VercelProject("p"),
         variables={"URL": VariableId("env-1")},
         values={"URL": SECRET},

@@ -14,9 +14,9 @@ from environments.cutover.aftermath import NoteServed
 from environments.cutover.guard import rows_of
 from environments.cutover.pointer import Lineage
 from environments.cutover.served import ServedBranch
-from environments.database.app_role import baseline, user_schemas
-from environments.database.marker import BranchMarker, read_mark, write_mark
-from environments.database.provenance import EVERY_ROW
+from environments.database.marker import BranchMarker, read_marker, write_marker
+from environments.database.provenance import EVERY_ROW, baseline
+from environments.database.schemas import user_schemas
 from environments.ids import (
     BranchId,
     BranchKey,
@@ -28,7 +28,6 @@ from environments.ids import (
     Transaction,
 )
 from environments.props import UNKNOWN
-from environments.resources.app_login import AppLoginProvider
 from tests.cutover.pointers import NO_LINEAGE, at, pointer
 from tests.localcloud.neon.hosting import API_KEY, Host, Project
 from tests.resources.computes import OWNER, Database, Session, run
@@ -82,7 +81,7 @@ def cloned(database: Database, parent: str, *, marked: bool = True) -> Marked:
     with database.owner(address.branch) as session:
         began = Transaction(baseline(session))
         if marked:
-            write_mark(session, database.role, address.branch, BranchMarker(began))
+            write_marker(session, RoleName(database.role), BranchMarker(address.branch, began))
     return Marked(database, at(address, RoleName(database.role), began).made())
 
 
@@ -151,7 +150,7 @@ def test_a_restore_to_before_the_mark_or_from_elsewhere_leaves_the_rows_unknown(
     early = cloned(root, root.project.root, marked=False)
     moment = early.moment()
     with early.session() as session:
-        write_mark(session, root.role, early.branch, BranchMarker(early.state.baseline))
+        write_marker(session, RoleName(root.role), BranchMarker(BranchId(early.branch), early.state.baseline))
     early.write(1)
     assert counted(early) == 1
     early.restore(early.branch, moment)
@@ -237,12 +236,12 @@ def test_what_is_noted_of_a_deployment_makes_no_baseline_up(root: Database, serv
         state = served.state
         NoteServed(pointer(at(state.address, state.role, state.baseline))).run()
         with served.session() as session:
-            return read_mark(session, [root.role], served.branch)
+            return read_marker(session, [RoleName(root.role)], BranchId(served.branch))
 
     deployment = DeploymentId(f"dpl_{served.branch}")
-    assert noted() == BranchMarker(served.state.baseline, deployment)
+    assert noted() == BranchMarker(BranchId(served.branch), served.state.baseline, deployment)
     served.restore(root.project.root, keep=False)
-    assert noted() == BranchMarker(EVERY_ROW, deployment)
+    assert noted() == BranchMarker(BranchId(served.branch), EVERY_ROW, deployment)
     assert isinstance(counted(served), str)
 
 
@@ -253,45 +252,3 @@ def test_a_restore_during_the_count_is_no_count(served: Marked, monkeypatch: pyt
 
     monkeypatch.setattr("environments.database.rows.user_schemas", schemas)
     assert "could not be asked" in str(counted(served))
-
-
-def login_of(marked: Marked) -> dict[str, Any]:
-    """Return what an AppLogin's state says of a branch."""
-    state = marked.state
-    address = {key: getattr(state.address, key) for key in ("project", "branch", "endpoint", "database", "owner")}
-    return {**address, "role": state.role, "roles": list(state.roles), "baseline": state.baseline, "generation": 1}
-
-
-def refreshed(props: dict[str, Any]) -> dict[str, Any]:
-    """Return what an AppLogin' state says after a refresh."""
-    return AppLoginProvider().read("id", dict(props)).outs or {}
-
-
-def test_credentials_that_a_restore_took_away_are_noticed_by_a_refresh(
-    root: Database, served: Marked, capsys: pytest.CaptureFixture[str]
-) -> None:
-    props = login_of(served)
-    assert refreshed(props) == props
-    with served.session() as session:
-        run(session, f'COMMENT ON ROLE "{root.role}" IS NULL')
-    found = refreshed(props)
-    assert found["baseline"] == EVERY_ROW
-    assert AppLoginProvider().diff("id", found, props).changes
-    assert "bears no mark of its own" in capsys.readouterr().err
-    with served.session() as session:
-        run(session, f'DROP OWNED BY "{root.role}"; DROP ROLE "{root.role}"')
-    found = refreshed(props | {"baseline": EVERY_ROW})
-    assert AppLoginProvider().diff("id", found, props).changes
-    assert f"the role {root.role} isn't there" in capsys.readouterr().err
-
-
-def test_a_refresh_keeps_the_credentials_of_a_branch_that_does_not_answer_and_drops_those_of_one_that_is_gone(
-    served: Marked, capsys: pytest.CaptureFixture[str]
-) -> None:
-    project = served.database.project
-    project.host.call("DELETE", f"{project.path}/endpoints/{served.state.address.endpoint}")
-    props = login_of(served)
-    assert refreshed(props) == props
-    assert "can't be told" in capsys.readouterr().err
-    project.host.call("DELETE", f"{project.path}/branches/{served.branch}")
-    assert AppLoginProvider().read("id", props).id == ""

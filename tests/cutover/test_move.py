@@ -20,10 +20,11 @@ from environments.cutover.probe import UnhealthyError
 from environments.cutover.served import ServedBranch
 from environments.cutover.steps import Step, UndoneError, explain
 from environments.database.marker import BranchMarker
-from environments.database.rows import RowCount, TableRows
+from environments.database.rows import RowCount
 from environments.ids import BranchId, BranchKey, DeploymentId, Transaction
 from environments.plan.topology import ANY_ROWS, Accepted
 from environments.props import UNKNOWN
+from environments.review.model import TableRows
 from tests.cutover.pointers import CLAIM, GUARD, branch, pointer, served_branch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,7 +176,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
         return done
 
-    def marker(_owner: Owner, _role: str, _branch: str, mark: BranchMarker) -> None:
+    def marker(_owner: Owner, _role: str, mark: BranchMarker) -> None:
         world.do(f"mark {'claimed' if mark.claim else mark.served_by or 'as it was'}")
 
     def probe(host: str, *_: Any) -> None:
@@ -186,13 +187,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         return "3 rows"
 
     def counted(rows: int) -> RowCount:
-        return RowCount((TableRows("orders", rows, migrated=False),) if rows else ())
+        return RowCount((TableRows(table="orders", rows=rows),) if rows else ())
 
     for module in (promotion, aftermath):
         monkeypatch.setattr(module, "owner_of", owner_of)
         monkeypatch.setattr(module, "close_for_writes", deed("close"))
-        monkeypatch.setattr(module, "read_mark", lambda *_: BranchMarker(Transaction("7")))
-        monkeypatch.setattr(module, "write_mark", marker)
+        monkeypatch.setattr(module, "read_marker", lambda *_: BranchMarker(BranchId("br"), Transaction("7")))
+        monkeypatch.setattr(module, "write_marker", marker)
         monkeypatch.setattr(module, "rows_of", lambda *_, **__: counted(world.behind))
     monkeypatch.setattr("environments.cutover.writes.owner_of", owner_of)
     monkeypatch.setattr("environments.cutover.move.owner_of", owner_of)

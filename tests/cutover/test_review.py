@@ -12,19 +12,18 @@ from environments.cutover.move import Move
 from environments.cutover.pointer import CopiedFrom, Lineage, Pointer
 from environments.cutover.review import first_review, move_review, renamed_review, same_branch_review
 from environments.cutover.steps import explain
-from environments.database.rows import RowCount, TableRows
+from environments.database.rows import RowCount
 from environments.ids import BranchId, BranchKey
 from environments.plan.topology import Accepted
 from environments.props import UNKNOWN
-from environments.review.model import MoveReview, RowsBehind
-from environments.review.model import TableRows as Behind
+from environments.review.model import MoveReview, RowsBehind, TableRows
 from environments.review.terminal import render
 from tests.cutover.pointers import CLAIM, GUARD, NO_LINEAGE, SUMMARY, branch, pointer
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD, NEW = pointer("prod-v1"), pointer("prod-v2")
 NONE = RowCount(())
-TWO = RowCount((TableRows("order_items", 1, migrated=False), TableRows("orders", 1, migrated=True)))
+TWO = RowCount((TableRows(table="order_items", rows=1), TableRows(table="orders", rows=1, rewritten=True)))
 LOST = RowCount((), "its database could not be asked (no answer)")
 STEPS = ("One thing happens.", "Then another.")
 
@@ -60,8 +59,8 @@ def test_rows_that_stay_behind_are_there_as_data_and_as_words() -> None:
         branch=BranchKey("prod-v1"),
         total=2,
         tables=(
-            Behind(table="order_items", rows=1, rewritten=False),
-            Behind(table="orders", rows=1, rewritten=True),
+            TableRows(table="order_items", rows=1, rewritten=False),
+            TableRows(table="orders", rows=1, rewritten=True),
         ),
     )
     assert line(review, "behind") == (

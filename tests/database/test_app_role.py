@@ -19,6 +19,7 @@ from tests.resources.computes import OWNER, PASSWORD, Database, Session, own_clu
 
 pytestmark = pytest.mark.slow
 
+APP, NOBODY = RoleName("app"), RoleName("nobody")
 ODD_ROLE = """The "app's" rôle 100% $$ \\ ;--"""
 ODD_PASSWORD = """p'w" \\ $$ 100%s é ;-- @:/?#"""
 
@@ -131,7 +132,7 @@ def test_making_it_again_changes_nothing_but_the_password(database: Database, ow
 
 
 def test_names_and_passwords_with_odd_characters_work(database: Database, owner: Session) -> None:
-    role = f"{database.role} {ODD_ROLE}"
+    role = RoleName(f"{database.role} {ODD_ROLE}")
     run(owner, "CREATE TABLE t (n int)")
     app_role.make_role(owner, role, ODD_PASSWORD, OWNER)
     app_role.make_role(owner, role, ODD_PASSWORD, OWNER)
@@ -139,9 +140,9 @@ def test_names_and_passwords_with_odd_characters_work(database: Database, owner:
     with psycopg.connect(database.project.uri(database=database.name), user=role, password=ODD_PASSWORD) as session:
         assert session.execute("SELECT current_user").fetchone() == (role,)
         session.execute("INSERT INTO t VALUES (1)")
-    assert role in app_role.other_logins(owner, OWNER, "nobody")
+    assert role in app_role.other_logins(owner, OWNER, NOBODY)
     app_role.forbid_login(owner, role)
-    assert role not in app_role.other_logins(owner, OWNER, "nobody")
+    assert role not in app_role.other_logins(owner, OWNER, NOBODY)
 
 
 def test_the_owner_sees_and_ends_its_sessions(database: Database, owner: Session, app: Session) -> None:
@@ -158,7 +159,7 @@ def test_an_owner_without_neons_privileges_sees_and_ends_its_sessions_too(tmp_pa
         with cluster.connect() as root:
             run(root, f"CREATE ROLE {OWNER} LOGIN CREATEROLE")
         with cluster.connect(OWNER) as owner:
-            app_role.make_role(owner, "app", PASSWORD, OWNER)
+            app_role.make_role(owner, APP, PASSWORD, OWNER)
             app = cluster.connect("app")
             run(app, "BEGIN")
             seen = run(owner, "SELECT xact_start IS NOT NULL FROM pg_stat_activity WHERE usename = 'app'")
@@ -189,9 +190,9 @@ def test_its_password_is_in_no_log_of_a_server_that_logs_every_statement(tmp_pat
         with cluster.connect() as root:
             run(root, f"CREATE ROLE {OWNER} LOGIN CREATEROLE; CREATE ROLE taken LOGIN")
         with cluster.connect(OWNER) as owner:
-            app_role.make_role(owner, "app", "not-to-be-logged", OWNER)
+            app_role.make_role(owner, APP, "not-to-be-logged", OWNER)
             with pytest.raises(InsufficientPrivilege) as refused:
-                app_role.make_role(owner, "taken", "not-to-be-logged", OWNER)
+                app_role.make_role(owner, RoleName("taken"), "not-to-be-logged", OWNER)
         assert "not-to-be-logged" not in str(refused.value)
         assert "environments_login" in cluster.log()
         assert "not-to-be-logged" not in cluster.log()
@@ -201,13 +202,13 @@ def test_a_refused_role_does_not_give_its_password_away(database: Database, owne
     path = f"{database.project.path}/branches/{database.project.root}/roles"
     database.project.host.call("POST", path, {"role": {"name": f"{database.role}_api"}}, status=201)
     with pytest.raises(InsufficientPrivilege) as refused:
-        app_role.make_role(owner, f"{database.role}_api", "not-to-be-told", OWNER)
+        app_role.make_role(owner, RoleName(f"{database.role}_api"), "not-to-be-told", OWNER)
     assert "not-to-be-told" not in str(refused.value)
     database.project.host.call("DELETE", f"{path}/{database.role}_api")
 
 
 @contextmanager
-def foreign_login(database: Database, name: str, *, by_api: bool) -> Iterator[str]:
+def foreign_login(database: Database, name: RoleName, *, by_api: bool) -> Iterator[str]:
     """A role that came along with the copy; the password that it came with."""
     path = f"{database.project.path}/branches/{database.project.root}/roles"
     if by_api:
@@ -222,7 +223,7 @@ def foreign_login(database: Database, name: str, *, by_api: bool) -> Iterator[st
 
 def test_a_login_of_sql_that_came_along_is_shut_out(database: Database, owner: Session) -> None:
     database.make_app(owner)
-    other = f"{database.role}_of_dev"
+    other = RoleName(f"{database.role}_of_dev")
     with foreign_login(database, other, by_api=False):
         found = app_role.other_logins(owner, OWNER, database.role)
         assert other in found
@@ -236,7 +237,7 @@ def test_a_login_of_sql_that_came_along_is_shut_out(database: Database, owner: S
 def test_a_login_of_neons_api_is_not_the_owners_to_shut_out_so_its_password_is_reset(
     database: Database, owner: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host, project, other = database.project.host, database.project, f"{database.role}_api"
+    host, project, other = database.project.host, database.project, RoleName(f"{database.role}_api")
     monkeypatch.setenv("NEON_API_HOST", f"http://127.0.0.1:{host.api_port}/api/v2")
     monkeypatch.setenv("NEON_API_KEY", API_KEY)
     with foreign_login(database, other, by_api=True) as password:
@@ -246,7 +247,7 @@ def test_a_login_of_neons_api_is_not_the_owners_to_shut_out_so_its_password_is_r
             app_role.forbid_login(owner, other)
         address = database.address
         with Neon() as neon:
-            neon.reset_password(address.project, address.branch, RoleName(other))
+            neon.reset_password(address.project, address.branch, other)
         uri = with_login(project.uri(database=database.name), other, password)
         with pytest.raises(NotReadyError, match="password authentication failed"), connected(uri):
             pass

@@ -12,6 +12,7 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from environments.database.fence import FenceError, is_fenced, lift_fence, raise_fence
+from environments.ids import RoleName
 from tests.localcloud.neon.hosting import wait_until
 from tests.resources.computes import OWNER, Database, Session, own_cluster, run
 from tests.resources.writers import KINDS, SCHEMA, autocommit, under_load
@@ -83,7 +84,7 @@ def test_raising_the_fence_takes_a_moment(database: Database, owner: Session, wr
 
 
 def test_no_client_switches_the_fence_off(database: Database, owner: Session) -> None:
-    other = f"{database.role}_dev"
+    other = RoleName(f"{database.role}_dev")
     database.make_app(owner, other)
     raise_fence(owner, [database.role])
     role = database.role
@@ -159,7 +160,7 @@ def test_a_transaction_that_has_written_may_commit_within_a_moment(database: Dat
 
 
 def test_lifting_gives_back_what_the_role_had_and_takes_nothing_from_others(database: Database, owner: Session) -> None:
-    database.make_app(owner, f"{database.role}_dev")
+    database.make_app(owner, RoleName(f"{database.role}_dev"))
     run(owner, 'CREATE SCHEMA "Odd %s"; CREATE TABLE "Odd %s"."T" (n int GENERATED ALWAYS AS IDENTITY, m serial)')
     run(owner, "CREATE VIEW seen AS SELECT * FROM written")
     before = rights(owner)
@@ -209,7 +210,7 @@ def test_being_fenced_means_that_no_table_can_be_written_to(database: Database, 
     assert is_fenced(owner, role)
     lift_fence(owner, [role], database.name, OWNER)
     assert not is_fenced(owner, role)
-    assert not is_fenced(owner, "nobody of this name")
+    assert not is_fenced(owner, RoleName("nobody of this name"))
 
 
 def test_a_right_that_comes_from_elsewhere_is_refused_and_nothing_is_changed(
@@ -261,6 +262,6 @@ def test_a_prepared_transaction_is_refused_since_it_could_still_commit(tmp_path:
             run(root, "CREATE ROLE app LOGIN; CREATE TABLE t (n int); GRANT ALL ON t TO app")
             run(session, "SET SESSION AUTHORIZATION app; BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'late'")
             with pytest.raises(FenceError, match="app prepared late, which can still be committed"):
-                raise_fence(root, ["app"])
+                raise_fence(root, [RoleName("app")])
             run(root, "ROLLBACK PREPARED 'late'")
-            raise_fence(root, ["app"])
+            raise_fence(root, [RoleName("app")])

@@ -1,4 +1,4 @@
-"""Warming reads into a cold compute's buffers what was hot on another; a branch that stays cold is told, not failed."""
+"""Warming reads into a cold compute's buffers what was hot on another; a branch that stays cold is no failure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import psycopg
 import pytest
 
-from environments.database.prewarm import hot_relations, warm
+from environments.database.prewarm import hot_relations, prewarm
 from tests.localcloud.neon.hosting import Project
 from tests.resources.computes import Database, Session, run
 
@@ -32,14 +32,14 @@ def tables(database: Database, owner: Session) -> Database:
 @pytest.mark.slow
 def test_what_was_hot_is_in_the_buffers_and_what_was_not_is_not(project: Project, tables: Database) -> None:
     hot = [("public", "hot")]
-    project.suspend()  # and the next connection starts the compute anew, with nothing in its buffers
+    project.suspend()  # and the next connection starts the compute again, with nothing in its buffers
     with tables.owner() as cold:
-        assert blocks_read(cold, "hot") > 100, "a compute that was started anew has read nothing yet"
+        assert blocks_read(cold, "hot") > 100, "a compute that was started again has read nothing yet"
     project.suspend()
     with tables.owner() as connection:
-        warmth = warm(connection, hot)
-        assert warmth.relations == 1
-        assert not warmth.missing
+        read = prewarm(connection, hot)
+        assert read.relations == 1
+        assert not read.missing
         assert blocks_read(connection, "hot") < 5, "of the table nothing; planning may read the catalog"
         assert blocks_read(connection, "idle") > 100
 
@@ -58,7 +58,7 @@ def test_of_a_table_larger_than_the_buffers_the_newest_rows_are_in_them_beside_w
     assert size > buffers
     project.suspend()
     with tables.owner() as connection:
-        assert warm(connection, [("public", "large"), ("public", "hot")]).missing == ""
+        assert prewarm(connection, [("public", "large"), ("public", "hot")]).missing == ""
         assert blocks_read(connection, "hot") < 5
         assert blocks_read(connection, f"large WHERE ctid >= '({size - buffers // 2},0)'") < 5
         assert blocks_read(connection, "large WHERE ctid < '(100,0)'") >= 100
@@ -75,13 +75,13 @@ def test_what_is_looked_at_most_is_the_hottest(tables: Database) -> None:
 
 def test_no_time_and_no_right_leave_the_branch_cold_and_say_so(tables: Database) -> None:
     with tables.owner() as connection:
-        assert "time for it was over" in warm(connection, [("public", "hot")], seconds=-1).missing
+        assert "time for it was over" in prewarm(connection, [("public", "hot")], seconds=-1).missing
     with tables.owner() as connection:
         tables.make_app(connection)
         run(connection, "DROP EXTENSION IF EXISTS pg_prewarm")
     with tables.app() as connection:
-        warmth = warm(connection, [("public", "hot")])
-    assert warmth.relations == 0
-    assert "pg_prewarm can't be had here" in warmth.missing
-    assert isinstance(str(warmth), str)
-    assert psycopg.errors.InsufficientPrivilege.__name__ in warmth.missing
+        read = prewarm(connection, [("public", "hot")])
+    assert read.relations == 0
+    assert "the extension pg_prewarm isn't available" in read.missing
+    assert isinstance(str(read), str)
+    assert psycopg.errors.InsufficientPrivilege.__name__ in read.missing

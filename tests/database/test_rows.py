@@ -7,8 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from environments.database.app_role import baseline
-from environments.database.rows import RowCount, TableRows, count_rows
+from environments.database.provenance import baseline
+from environments.database.rows import RowCount, count_rows
+from environments.review.model import TableRows
 from tests.localcloud.neon.hosting import wait_until
 from tests.resources.computes import OWNER, Database, Session, own_cluster, run
 from tests.resources.families import count
@@ -49,15 +50,15 @@ def test_a_schema_called_neon_counts_when_it_is_the_apps_own(owner: Session) -> 
     assert count(owner, began) == {"neon.t": 1}
 
 
-def test_only_a_table_that_was_there_before_and_changed_is_called_migrated(owner: Session) -> None:
+def test_only_a_table_that_was_there_before_and_changed_is_called_rewritten(owner: Session) -> None:
     run(owner, "CREATE TABLE changed AS SELECT 1 AS n; CREATE TABLE kept AS SELECT 1 AS n")
     began = int(baseline(owner))
     run(owner, "ALTER TABLE changed ALTER n TYPE bigint; INSERT INTO kept VALUES (2)")
     run(owner, "CREATE TABLE fresh AS SELECT 1 AS n; ANALYZE; CREATE INDEX ON kept (n)")
     assert set(count_rows(owner, began, 20).tables) == {
-        TableRows("changed", 1, migrated=True),
-        TableRows("kept", 1, migrated=False),
-        TableRows("fresh", 1, migrated=False),
+        TableRows(table="changed", rows=1, rewritten=True),
+        TableRows(table="kept", rows=1),
+        TableRows(table="fresh", rows=1),
     }
 
 

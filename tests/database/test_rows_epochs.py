@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from environments.database.app_role import baseline
+from environments.database.provenance import baseline
 from tests.resources.computes import Cluster, Session, own_cluster, run
 from tests.resources.families import FAMILIES, NAMES, SCHEMA, count
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from environments.database.app_role import baseline
+from environments.database.provenance import baseline
 from environments.database.rows import count_rows
 from tests.localcloud.neon.hosting import Host, Project
 from tests.resources.computes import Database, make_database, run

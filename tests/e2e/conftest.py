@@ -87,7 +87,7 @@ class World(Program):
         state = json.loads(self.pulumi("stack", "export", "-s", stack, "--show-secrets"))
         resources = state["deployment"]["resources"]
         access = next(found for found in resources if found["urn"].endswith(f"environments:index:AppLogin::{branch}"))
-        return str(json.loads(access["outputs"]["direct_url"]["plaintext"]))
+        return str(json.loads(access["outputs"]["directUrl"]["plaintext"]))
 
     def post(self, path: str, host: str) -> int:
         """Return the status of a POST that a visitor of `host` sends."""

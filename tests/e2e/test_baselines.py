@@ -88,11 +88,11 @@ def test_a_branch_with_another_ones_content_is_not_left_by_the_old_baseline_and_
     with pytest.raises(CommandError) as refused:
         world.up("prod")
     said = " ".join(str(refused.value).split())
-    assert "its database bears no mark of its own, as after a restore" in said
+    assert "its database has no marker of this branch, as after a restore" in said
     assert "after pulumi refresh and pulumi up every row on it counts" in said
 
     world.edit("prod", serve="prod-v1", accept=None)
-    assert "was restored in place: the role app_prod_1 isn't there" in world.pulumi("refresh", "-s", "prod", "--yes")
+    assert "was restored in place: the role app_prod_1 doesn't exist" in world.pulumi("refresh", "-s", "prod", "--yes")
     steps = changes(world.preview("prod", "--json"))
     assert steps["prod-v1"] == {"update"}, "its login is made again"
     assert set().union(*steps.values()) == {"update"}, "nothing is made, replaced or deleted"

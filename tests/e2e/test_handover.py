@@ -44,7 +44,7 @@ def claims(url: str) -> list[str]:
     """Return what the roles of a database say of who serves from it."""
     with psycopg.connect(url) as connection:
         told = connection.execute("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles").fetchall()
-    return [text for (text,) in told if text and ", serves " in text]
+    return [text for (text,) in told if text and '"claim"' in text]
 
 
 def owners_url(world: World, id_: str) -> str:

@@ -131,7 +131,7 @@ def test_a_branch_that_serves_nobody_is_its_own_stacks_again(world: World) -> No
     with psycopg.connect(world.owner_url("dev", "dev")) as connection:
         told = connection.execute("SELECT shobj_description('app_prod_1'::regrole, 'pg_authid')").fetchone()
     assert told
-    assert "serves" not in told[0]
+    assert "claim" not in told[0]
 
 
 def deployments(world: World) -> int:
@@ -153,5 +153,5 @@ def test_a_preview_environment_that_is_a_guest_takes_its_claim_back_when_it_is_d
 
 def claimed_by(world: World) -> list[str]:
     """Return the stacks that dev's branch says to serve."""
-    told = "SELECT substring(shobj_description(oid, 'pg_authid') FROM ', serves (\\S+) ') FROM pg_roles"
+    told = "SELECT substring(shobj_description(oid, 'pg_authid') FROM '\"stack\": \"(.+?)\"') FROM pg_roles"
     return sorted(str(stack) for (stack,) in world.sql("dev", "dev", told) if stack)

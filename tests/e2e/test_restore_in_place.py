@@ -21,7 +21,7 @@ def test_a_restore_in_place_keeps_host_and_login_and_what_was_there_stays_on_the
     world.edit("prod", strategy=STANDARD, safety=LIVE)
     file = add_migration(world, "0002_paid", 'ALTER TABLE "orders" ADD COLUMN "paid" boolean DEFAULT false NOT NULL;')
     world.up("prod")
-    point = world.resource("prod", "environments:index:Migration::served")["outputs"]["restore_point"]
+    point = world.resource("prod", "environments:index:Migration::served")["outputs"]["restorePoint"]
     served, url = branches(world)["prod-v1"], world.app_url("prod", "prod-v1")
     domain = world.outputs("prod")["domain"]
     assert world.post("/orders", domain) == CREATED

@@ -36,6 +36,8 @@ def test_a_change_to_standard_migration_runs_nothing_while_nothing_is_pending(wo
     world.edit("prod", strategy=STANDARD, safety=LIVE)
     world.up("prod")
     world.up("prod", "--expect-no-changes")
+    assert world.outputs("prod")["way_back"] == "", "no migration ran, so there is nothing to go back to"
+    assert "way_back" not in world.preview("prod"), "a preview without changes knows that nothing about it changes"
 
 
 def test_the_preview_shows_the_sql_and_the_run_leaves_rows_and_pointer_where_they_are(world: World) -> None:
@@ -99,7 +101,7 @@ def test_a_review_sees_the_measured_locks_and_the_next_edit_runs_what_was_rehear
     said = flat(world.up("prod"))
     assert "rehearsed on a copy in" in said
     assert "orders: reads and writes wait (AccessExclusiveLock)" in said
-    assert "rehearsed and not run, since stop_after_rehearsal is set; pending: 0004_rated" in said
+    assert "stop_after_rehearsal is set, so nothing ran. Pending: 0004_rated" in said
     assert world.sql("prod", "prod-v1", columns("orders", "rating")) == [(0,)]
     assert world.serving_deployment() == deployment, "an app that may need the column waits with its migration"
     receipt = migration(world)["receipt"]
@@ -124,7 +126,7 @@ def test_the_way_back_is_one_edit_and_counts_what_was_written_since(world: World
     branches = world.setting("prod", "branches") | {"restored": {"from": {"branch": "prod-v1"}, "at": restored}}
     world.edit("prod", branches=branches, serve="restored")
     said = refused(world)
-    assert "restored is prod-v1 as it was before 0005_paid, and app/drizzle still holds 0005_paid" in said
+    assert "restored is prod-v1 as it was before 0005_paid. app/drizzle still holds 0005_paid" in said
     take_out(world, file)
     assert left(refused(world)) == ("prod-v1", ROWS_SINCE)
     world.edit("prod", accept={"branch": "prod-v1", "rows": 3})
@@ -146,7 +148,7 @@ def test_what_was_taken_back_comes_again_like_any_other(world: World) -> None:
 
 
 def test_a_restore_point_can_be_adopted_and_served_when_neons_history_is_over(world: World) -> None:
-    point = migration(world)["restore_point"]
+    point = migration(world)["restorePoint"]
     assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED
     adopted = world.setting("prod", "branches") | {"kept": {"adopt": True, "name": point["name"]}}
     world.edit("prod", branches=adopted, serve="kept")

@@ -57,7 +57,7 @@ def test_the_round_goes_through_every_ordered_pair() -> None:
 def test_a_key_that_another_strategy_left_behind_is_a_warning(switching: World) -> None:
     switching.edit("prod", strategy={"kind": "clone-and-promote", "migrations": "app/drizzle"})
     said = switching.preview("prod")
-    assert "strategy.migrations: means nothing under clone-and-promote" in said
+    assert "strategy.migrations: clone-and-promote doesn't use this; another strategy left it over" in said
     assert "warning" in said
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from environments.migrations.limits import APPLICATION
+from environments.migrations.session import APPLICATION
 from tests.e2e.by_hand import branches
 from tests.e2e.conftest import World
 from tests.e2e.migrating import LIVE, STANDARD, add_migration, install_packages
@@ -65,7 +65,7 @@ def test_a_migration_that_was_killed_is_applied_once_and_leaves_its_restore_poin
     there = branches(world)
     assert not [name for name in there if name.startswith("rehearsal-of-")]
     assert [name for name in there if name.startswith(f"before-{tag}")] == [f"before-{tag}"]
-    assert there[f"before-{tag}"] == world.resource("prod", "Migration::served")["outputs"]["restore_point"]["id"]
+    assert there[f"before-{tag}"] == world.resource("prod", "Migration::served")["outputs"]["restorePoint"]["id"]
     world.up("prod", "--expect-no-changes")
 
 

@@ -66,5 +66,5 @@ def back(world: World) -> None:
 
 def claims(world: World) -> int:
     """Count the roles on dev's branch that say that production serves from it."""
-    told = "SELECT count(*) FROM pg_roles WHERE shobj_description(oid, 'pg_authid') LIKE '%, serves prod %'"
+    told = "SELECT count(*) FROM pg_roles WHERE shobj_description(oid, 'pg_authid') LIKE '%\"stack\": \"prod\"%'"
     return int(world.sql("dev", "dev", told)[0][0])

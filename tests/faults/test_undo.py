@@ -122,7 +122,7 @@ def test_a_rotation_that_failed_can_be_taken_back_and_the_app_never_loses_its_lo
     failing(world)
     takes_writes(world, "prod-v1")
     world.edit("prod", credentials=3)
-    assert "generation 2 never came to serve" in failing(world)
+    assert "generation 2 of its login never served" in failing(world)
     takes_writes(world, "prod-v1")
     world.edit("prod", credentials=1)
     failing(world)

@@ -43,4 +43,4 @@ def test_an_unusable_file_is_refused_with_the_remedy(tmp_path: Path, content: st
     with pytest.raises(CloudFileError, match=said) as refused:
         Cloud.load(tmp_path)
     assert str(tmp_path / "cloud.json") in str(refused.value)
-    assert "python -m localcloud" in str(refused.value)
+    assert "`localcloud " in str(refused.value)

@@ -18,6 +18,7 @@ def checkout(tmp_path: Path) -> Path:
         "requirements.txt",
         "components/branch.py",
         "components/__pycache__/neon.pyc",
+        "plugin/pulumi-resource-environments",
         "environments/resources/cutover.py",
         "app/package.json",
         "app/node_modules/pg/index.js",
@@ -45,11 +46,16 @@ def test_a_copy_holds_the_program_and_nothing_else(checkout: Path, tmp_path: Pat
         "__main__.py",
         "requirements.txt",
         "components/branch.py",
-        "environments/resources/cutover.py",
+        "plugin/pulumi-resource-environments",
         "app/package.json",
-        "sdks/neon/pulumi_neon/__init__.py",
     }
     assert (copy / ".venv").resolve() == checkout / ".venv"
+
+
+def test_a_copys_requirements_name_the_library_where_it_is(checkout: Path, tmp_path: Path) -> None:
+    (checkout / "requirements.txt").write_text("pulumi==3.259.0\n# The library.\n.\n")
+    copy = make_workspace(checkout, tmp_path / "copy")
+    assert (copy / "requirements.txt").read_text() == f"pulumi==3.259.0\n# The library.\n{checkout}\n"
 
 
 def test_writing_into_a_copy_leaves_the_checkout_alone(checkout: Path, tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from environments.ids import BranchKey
 from environments.migrations.checks.judge import JudgeOptions, Verdict, judge
 from environments.migrations.drizzle.journal import DrizzleJournal
 from environments.migrations.model import Applied, Migration, Tool
-from environments.migrations.plain.files import PlainSql
+from environments.migrations.plain import PlainSql
+from environments.migrations.review import review_of
+from environments.review.terminal import render
 
 WHEN = 1_795_516_349_352
 STEP = 60_000
@@ -66,6 +69,11 @@ def verdict(*pending: str, before: str = FIRST, options: JudgeOptions = QUIET, t
     first = migration(before, "0000_m", 1)
     rest = tuple(migration(sql, f"{number:04d}_m", number + 1) for number, sql in enumerate(pending, start=1))
     return judge((first, *rest), applied(first, named=isinstance(tool, PlainSql)), tool, options)
+
+
+def shown(found: Verdict) -> str:
+    """What a terminal shows of a verdict."""
+    return render(review_of(BranchKey("prod-v1"), found))
 
 
 def refused(*pending: str, before: str = FIRST, options: JudgeOptions = QUIET, tool: Tool | None = None) -> list[str]:

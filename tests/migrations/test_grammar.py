@@ -73,28 +73,28 @@ def test_no_statement_is_too_deep_to_notice(text: str) -> None:
     assert bool(judged) or ["nested too deeply" in each.rule for each in found.refusals] == [True]
 
 
-def test_a_block_with_something_too_deep_gets_a_caution(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_with_something_too_deep_gets_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     def shallow(text: str) -> list[Any]:
         if text.startswith("SELECT 'deep'"):
             raise TooDeepError
         return list(parse_sql(text))
 
     monkeypatch.setattr(statements, "parse_sql", shallow)
-    [found] = verdict("DO $$ BEGIN PERFORM 'deep'; END $$").cautions
-    assert found.endswith("what it runs is put together when it runs, so it isn't judged")
+    [found] = verdict("DO $$ BEGIN PERFORM 'deep'; END $$").warnings
+    assert found.endswith("its SQL is put together when it runs, so nobody can judge it before")
 
 
 def test_a_block_without_a_body_does_not_end_the_process() -> None:
     """libpg_query aborts: this runs in a process of its own, so that the other tests go on."""
     code = (
         "from tests.migrations.folders import verdict\n"
-        "[found] = verdict('DO LANGUAGE plpgsql').cautions\n"
+        "[found] = verdict('DO LANGUAGE plpgsql').warnings\n"
         "print(found.partition(': ')[2])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout.strip()) == (
         0,
-        "what it runs is put together when it runs, so it isn't judged",
+        "its SQL is put together when it runs, so nobody can judge it before",
     )
 
 

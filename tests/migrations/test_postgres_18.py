@@ -14,7 +14,7 @@ STRICT = JudgeOptions(level="error")
 def test_we_read_it_and_have_nothing_against_it(statement: str, kind: str) -> None:
     found = verdict(statement, before=examples.SETUP_18, options=STRICT)
     assert [each.kind for each in found.statements] == [kind]
-    assert (found.refusals, found.cautions) == ((), ())
+    assert (found.refusals, found.warnings) == ((), ())
 
 
 def part(statement: str, kind: str) -> dict[str, object]:
@@ -49,8 +49,8 @@ def test_a_stored_column_rewrites_the_table_and_a_virtual_one_does_not() -> None
         verdict(f"ALTER TABLE orders ADD v bigint GENERATED ALWAYS AS (id * 2) {each}", before=examples.SETUP_18)
         for each in ("STORED", "VIRTUAL")
     )
-    assert "writes every row of orders" in stored.cautions[0]
-    assert virtual.cautions == ()
+    assert "writes every row of orders" in stored.warnings[0]
+    assert virtual.warnings == ()
 
 
 @pytest.mark.parametrize(

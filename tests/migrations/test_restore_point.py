@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from environments.clients.neon import Address, Neon
-from environments.ids import BranchId
-from environments.migrations.restore_point import Copy, find_restore_point, make_restore_point, undone
+from environments.ids import BranchId, BranchKey
+from environments.migrations.restore_point import Copy, find_restore_point, first_undone, make_restore_point
 from tests.localcloud.neon.hosting import Project
 from tests.resources.computes import Database, Session
 from tests.resources.computes import run as query
@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("neon")]
 
 @pytest.fixture
 def served(database: Database) -> Address:
-    project = database.project
     return database.address
 
 
@@ -26,10 +25,10 @@ def test_a_branch_at_its_lsn_holds_what_was_there_before(
     query(owner, "CREATE TABLE t AS SELECT 1 AS n")
     with Neon() as neon:
         point = make_restore_point(neon, owner, served, "0001_more", 7)
-        assert neon.endpoints(served.project, BranchId(point.id)) == []
+        assert neon.endpoints(served.project, point.id) == []
     query(owner, "ALTER TABLE t ADD m int; INSERT INTO t VALUES (2, 2)")
     assert point.name == "before-0001_more"
-    assert point.lsn in point.edit("prod-v2")
+    assert point.lsn in point.way_back(BranchKey("prod-v2"))
     ends = datetime.fromisoformat(point.expires_at) - datetime.now(UTC)
     assert timedelta(days=6.9) < ends <= timedelta(days=7)
     restored = project.branch("restored", parent_lsn=point.lsn)["branch"]["id"]
@@ -62,17 +61,17 @@ def test_a_branch_of_that_name_that_is_not_ours_stays(served: Address, owner: Se
     assert found.id == again.id
 
 
-def test_it_tells_what_a_copy_as_of_an_earlier_moment_would_run_again(served: Address, owner: Session) -> None:
+def test_it_shows_what_a_copy_as_of_an_earlier_moment_would_run_again(served: Address, owner: Session) -> None:
     tags = ["0000_first", "0004_undone", "0005_later"]
     with Neon() as neon:
         point = make_restore_point(neon, owner, served, "0004_undone", 1)
 
-        def told(id_: str = "", at: str = "") -> str:
-            return undone(neon, served.project, served.branch, Copy(id_, at), tags)
+        def first(copy: Copy) -> str:
+            return first_undone(neon, served.project, served.branch, copy, tags)
 
-        assert [told(at=at) for at in (point.lsn, "0/100", "1700000000")] == ["0004_undone"] * 3
-        assert [told(at=at) for at in ("FF/0", "4000000000", "")] == ["", "", ""], "after the migration, or now"
-        neon.keep_branch(served.project, BranchId(point.id))
-        assert told(point.id) == "0004_undone", "the restore point itself, adopted"
-        assert neon.branch(served.project, BranchId(point.id)).expires_at == ""
-        neon.delete_branch(served.project, BranchId(point.id))
+        assert [first(Copy(at=at)) for at in (point.lsn, "0/100", "1700000000")] == ["0004_undone"] * 3
+        assert [first(Copy(at=at)) for at in ("FF/0", "4000000000", "")] == ["", "", ""], "after the migration, or now"
+        neon.keep_branch(served.project, point.id)
+        assert first(Copy(id=point.id)) == "0004_undone", "the restore point itself, adopted"
+        assert neon.branch(served.project, point.id).expires_at == ""
+        neon.delete_branch(served.project, point.id)

@@ -1,4 +1,4 @@
-"""Every way in which a migration goes wrong, on real Postgres, with each tool: it is told, and nothing is half done."""
+"""Every way in which a migration goes wrong, on real Postgres, with each tool: we say why, and nothing is half done."""
 
 # ruff: noqa: S608 - every name in these statements is the tests' own
 
@@ -17,10 +17,11 @@ import pytest
 
 from environments.clients.postgres import with_login
 from environments.migrations import run as running
-from environments.migrations.drizzle.kit import end_sessions, kit_run
-from environments.migrations.limits import APPLICATION, Limits
-from environments.migrations.result import MigrationFailedError, Run
-from environments.migrations.run import Pending, run, run_for
+from environments.migrations.drizzle.kit import run_kit
+from environments.migrations.errors import MigrationFailedError
+from environments.migrations.result import Run
+from environments.migrations.run import Pending, run, runner_of
+from environments.migrations.session import APPLICATION, Limits, end_sessions
 from environments.migrations.tools import tool_for
 from tests.localcloud.neon.hosting import ROOT, wait_until
 from tests.migrations.written import KINDS, file_of, write
@@ -138,7 +139,7 @@ def test_drizzle_kit_is_heard_on_a_bad_password_and_a_refused_connection(
     for wrong, code in ((with_login(url, OWNER, "sesame"), "28P01"), (nowhere, "ECONNREFUSED")):
         todo.url = wrong
         with pytest.raises(MigrationFailedError) as raised:
-            kit_run(todo, LIMITS)
+            run_kit(todo, LIMITS)
         assert raised.value.sqlstate == code, raised.value
 
 
@@ -159,7 +160,7 @@ def test_a_session_that_is_ended_half_way_is_told_and_the_next_run_converges(
 RUNNER = """
 import os, sys
 from pathlib import Path
-from environments.migrations.limits import Limits
+from environments.migrations.session import Limits
 from environments.migrations.run import run
 from environments.migrations.tools import tool_for
 folder = Path(sys.argv[1])
@@ -261,8 +262,8 @@ def test_a_tool_that_reports_success_and_does_nothing_is_found_out(
     app: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write(app, "journal", [MADE])
-    assert run_for(tool_for(folder)) is kit_run
-    monkeypatch.setattr(running, "run_for", lambda _tool: lambda _todo, _limits: ())
+    assert runner_of(tool_for(folder)) is run_kit
+    monkeypatch.setattr(running, "runner_of", lambda _tool: lambda _todo, _limits: ())
     assert "reported success and did not apply it" in str(failed(folder, url))
 
 

@@ -28,10 +28,13 @@ def test_a_branch_lies_in_its_own_project_or_its_parents() -> None:
 @pytest.mark.parametrize(
     ("branch", "told"),
     [
-        (COPY | {"copy": None}, "filled by dump and restore. Give project and copy: dump"),
-        (COPY | {"project": None}, "filled by dump and restore. Give project and copy: dump"),
-        (COPY | {"from": None}, "says from which one. Add from"),
-        (COPY | {"at": "2026-11-01T12:00:00Z"}, "a dump holds what is there when it is made, and is kept. Remove at"),
+        (COPY | {"copy": None}, "filled by dump and restore. Write both project and copy: dump"),
+        (COPY | {"project": None}, "filled by dump and restore. Write both project and copy: dump"),
+        (COPY | {"from": None}, "needs a source. Add from"),
+        (
+            COPY | {"at": "2026-11-01T12:00:00Z"},
+            "a dump holds the rows of the moment when it is made, and the branch stays. Remove at",
+        ),
         (COPY | {"project": "newer"}, "a Neon project id looks like late-frost-12345678"),
         (COPY | {"copy": "replication"}, "it must be 'dump'"),
     ],

@@ -41,7 +41,7 @@ class Thing(Typed[Inputs, Inputs]):
     def __init__(self, check: Callable[[Inputs], Checked[Inputs]]) -> None:
         self._check = check
 
-    def check(self, old: Inputs | None, new: Inputs) -> Checked[Inputs]:  # noqa: ARG002
+    def check(self, old: Inputs | None, new: Inputs) -> Checked[Inputs]:
         return self._check(new)
 
 

@@ -40,20 +40,20 @@ class Database:
     """One database, its owner and the app role that the tests give rights to."""
 
     project: Project
-    name: str
-    role: str
+    name: DatabaseName
+    role: RoleName
 
     def owner(self, branch: str | None = None) -> Session:
         """A new session of the owner, by default on the root branch."""
         uri = self.project.uri(branch, database=self.name)
         return psycopg.connect(uri, autocommit=True, prepare_threshold=None)
 
-    def app(self, role: str = "", password: str = PASSWORD, branch: str | None = None) -> Session:
+    def app(self, role: RoleName | None = None, password: str = PASSWORD, branch: str | None = None) -> Session:
         """A new session of an app role."""
         uri = httpx.URL(self.project.uri(branch, database=self.name))
         return psycopg.connect(str(uri.copy_with(username=role or self.role, password=password)), autocommit=True)
 
-    def make_app(self, connection: Session, role: str = "") -> None:
+    def make_app(self, connection: Session, role: RoleName | None = None) -> None:
         """Make an app role as AppLogin does."""
         app_role.make_role(connection, role or self.role, PASSWORD, OWNER)
         app_role.grant_rows(connection, role or self.role, self.name, OWNER)
@@ -63,7 +63,7 @@ class Database:
         """Where it is, as our clients name it."""
         project = NeonProject(self.project.answer["project"]["id"])
         branch, endpoint = BranchId(self.project.root), EndpointId(self.project.endpoint)
-        return Address(project, branch, endpoint, DatabaseName(self.name), OWNER)
+        return Address(project, branch, endpoint, self.name, OWNER)
 
     def drop(self) -> None:
         """Remove the database and the roles that were made for it."""
@@ -78,7 +78,7 @@ def make_database(project: Project, name: str) -> Database:
     """An empty database on the project's root branch."""
     with psycopg.connect(project.uri(), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return Database(project, name, f"app_{name}")
+    return Database(project, DatabaseName(name), RoleName(f"app_{name}"))
 
 
 class Cluster:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from environments.database.app_role import baseline
+from environments.database.provenance import baseline
 from environments.database.rows import RowCount, count_rows
 from tests.resources.computes import Database, Session, run
 from tests.resources.families import FAMILIES, NAMES, SCHEMA

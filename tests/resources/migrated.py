@@ -1,27 +1,31 @@
-"""A Migration as the engine drives it, on an app's folder and a database of the tests' own."""
+"""A Migration without an engine, on an app's folder and a database of the tests' own."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from environments.clients.app_files import app_digest
-from environments.resources.migration import _OUTPUTS, MigrationProvider
+from environments.ids import BranchKey
+from environments.plan.topology import MigrationPlan, MigrationSettings
+from environments.resources.migration import Inputs, Migration, Outputs
+from environments.resources.typed import State
 from tests.migrations.written import write
-from tests.resources.computes import OWNER, Database
+from tests.resources.computes import Database
 
-SETTINGS: dict[str, Any] = {
-    "level": "error",
-    "excluded_rules": [],
-    "allow_data_loss": [],
-    "postgres": 18.0,
-    "lock_timeout": 2.0,
-    "statement_timeout": 30.0,
-    "run_timeout": 60.0,
-    "rehearse": True,
-    "stop_after_rehearsal": False,
-    "restore_point_days": 7.0,
-    "table": "drizzle.__drizzle_migrations",
-}
-provider = MigrationProvider()
+SETTINGS = MigrationSettings(
+    level="error",
+    excluded_rules=(),
+    allow_data_loss=(),
+    postgres=18,
+    lock_timeout=2,
+    statement_timeout=30,
+    run_timeout=60,
+    rehearse=True,
+    stop_after_rehearsal=False,
+    restore_point_days=7,
+    table="drizzle.__drizzle_migrations",
+)
+resource = Migration()
 
 
 class World:
@@ -31,24 +35,25 @@ class World:
         self.app, self.database = app, database
         self.folder = app / "drizzle"
 
-    def props(self, *migrations: tuple[str, str], **settings: Any) -> dict[str, Any]:
+    def inputs(self, *migrations: tuple[str, str], **settings: Any) -> Inputs:
+        """The inputs once these migrations are written into the folder, in which none stays as it is without any."""
         if migrations:
             write(self.app, "journal", migrations)
-        project = self.database.project
-        return {
-            "project": project.answer["project"]["id"],
-            "name": "prod-v1",
-            "branch": project.root,
-            "endpoint": project.endpoint,
-            "database": self.database.name,
-            "owner": OWNER,
-            "folder": str(self.folder),
-            "digest": app_digest(self.folder),
-            "settings": SETTINGS | settings,
-            "source": "",
-            "at": "",
-            **dict.fromkeys(_OUTPUTS),
-        }
+        address = self.database.address
+        plan = MigrationPlan(
+            folder=str(self.folder), digest=app_digest(self.folder) or "", settings=replace(SETTINGS, **settings)
+        )
+        return Inputs(
+            key=BranchKey("prod-v1"),
+            project=address.project,
+            branch=address.branch,
+            endpoint=address.endpoint,
+            database=address.database,
+            owner=address.owner,
+            migrations=plan,
+            source=BranchKey(""),
+            at="",
+        )
 
     def branches(self) -> list[str]:
         project = self.database.project
@@ -56,17 +61,19 @@ class World:
         return sorted(each["name"] for each in found if each["name"].startswith(("before-", "rehearsal-")))
 
 
-def create(props: dict[str, Any]) -> dict[str, Any]:
-    return dict(provider.create(props).outs or {})
+def create(new: Inputs) -> State[Inputs, Outputs]:
+    id_, outputs = resource.create(new)
+    return State(id_, new, outputs)
 
 
-def update(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
-    return dict(provider.update("migration", olds, news).outs or {})
+def update(old: State[Inputs, Outputs], new: Inputs) -> State[Inputs, Outputs]:
+    return State(old.id, new, resource.update(old, new))
 
 
-def changes(olds: dict[str, Any], news: dict[str, Any]) -> bool:
-    return bool(provider.diff("migration", olds, news).changes)
+def changes(old: State[Inputs, Outputs], new: Inputs) -> bool:
+    """Whether an update is needed."""
+    return bool(resource.changed(old, new)) or resource.stale(old, new)
 
 
-def refusals(olds: dict[str, Any], news: dict[str, Any]) -> str:
-    return "\n".join(failure.reason for failure in provider.check(olds, news).failures)
+def refusals(old: Inputs | None, new: Inputs) -> str:
+    return "\n".join(resource.check(old, new).refusals)

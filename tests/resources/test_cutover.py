@@ -19,7 +19,7 @@ from environments.cutover.pointer import Outputs, Pointer, Service, StagedDeploy
 from environments.cutover.served import ServedBranch
 from environments.database.marker import Claim
 from environments.database.provenance import EVERY_ROW
-from environments.database.rows import RowCount, TableRows
+from environments.database.rows import RowCount
 from environments.errors import RefusedError
 from environments.ids import (
     BranchId,
@@ -40,6 +40,7 @@ from environments.resources import cutover
 from environments.resources.cutover import Cutover
 from environments.resources.typed import State
 from environments.review.left_behind import LeftBehindError
+from environments.review.model import TableRows
 from tests.cutover.pointers import CLAIM, GUARD, branch, pointer, served_branch
 
 OLD, NEW = pointer("prod-v1"), pointer("prod-v2")
@@ -186,7 +187,7 @@ def test_no_review_where_nothing_is_guarded_or_existing_projects_are_imported(mo
 
 
 def test_rows_that_would_be_left_are_refused_as_words_and_as_data(counted: list[RowCount]) -> None:
-    counted.append(RowCount((TableRows("orders", 2, migrated=False),)))
+    counted.append(RowCount((TableRows(table="orders", rows=2),)))
     with pytest.raises(LeftBehindError) as refused:
         Cutover().check(OLD, NEW)
     assert str(refused.value).startswith("2 rows (orders 2) were written to prod-v1 since it began")

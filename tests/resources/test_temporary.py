@@ -10,9 +10,9 @@ import pytest
 
 from environments.clients.neon import Neon
 from environments.clients.postgres import connected
-from environments.database.marker import BranchMarker, Claim, write_mark
-from environments.ids import BranchId, StackName
-from environments.resources.app_login import ClaimedError
+from environments.database.marker import BranchMarker, Claim, ClaimedError, write_marker
+from environments.database.provenance import EVERY_ROW
+from environments.ids import BranchId, RoleName, StackName
 from environments.resources.temporary_branch import NameTakenError, TemporaryBranchProvider
 from tests.localcloud.neon.hosting import API_KEY, Host, Project
 
@@ -113,12 +113,8 @@ def test_a_branch_that_another_stack_serves_from_is_not_deleted(inputs: dict[str
                       status=201)  # fmt: skip
     with connected(project.uri(made.id)) as owner:
         owner.execute("CREATE ROLE app_other_1")
-        write_mark(
-            owner,
-            "app_other_1",
-            made.id,
-            BranchMarker("1", None, Claim(StackName("other"), 0.25, 1, 300, protected=False)),
-        )
+        claim = Claim(StackName("other"), 0.25, 1, 300, protected=False)
+        write_marker(owner, RoleName("app_other_1"), BranchMarker(BranchId(made.id), EVERY_ROW, claim=claim))
     with pytest.raises(ClaimedError, match="other serves from branch pr-7"):
         PROVIDER.delete(made.id, made.outs or {})
     assert "pr-7" in there(project)

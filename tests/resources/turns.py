@@ -11,7 +11,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from environments.cutover.guard import own_rows
 from environments.database.fence import lift_fence, raise_fence
-from environments.database.marker import BranchMarker, write_mark
+from environments.database.marker import BranchMarker, write_marker
 from environments.database.provenance import EVERY_ROW
 from environments.database.rows import RowCount
 from environments.ids import BranchId, RoleName, Transaction
@@ -46,7 +46,8 @@ class TurningHistory(History):
     def take_baseline(self) -> None:
         """Take it and note it on the branch, as AppLogin does."""
         super().take_baseline()
-        write_mark(self.admin, self.database.role, self.branch, BranchMarker(str(self.baseline)))
+        marker = BranchMarker(BranchId(self.branch), Transaction(str(self.baseline)))
+        write_marker(self.admin, RoleName(self.database.role), marker)
 
     def note_moment(self) -> None:
         """Make this a moment that the branch can be set back to."""

@@ -43,14 +43,13 @@ def test_migrations_are_listed_with_their_sql_behind_a_bar_and_what_to_know() ->
     review = MigrationReview(
         branch=BranchKey("prod-v1"),
         title="pending: 1 migration",
-        pending=(PendingMigration(tag="0002_more", sql="ALTER TABLE a\n\nADD b int;"),),
+        pending=(PendingMigration(tag="0002_more", file="0002_more.sql", sql="ALTER TABLE a\n\nADD b int;"),),
         warnings=("a lock is kept until the transaction ends",),
     )
     assert render(review) == (
         "pending: 1 migration\n"
-        "    0002_more\n"
+        "    0002_more  0002_more.sql\n"
         "    | ALTER TABLE a\n"
-        "    |\n"
         "    | ADD b int;\n"
         "    to know:\n"
         "      - a lock is kept until the transaction ends"

@@ -71,7 +71,7 @@ def test_a_key_that_another_strategy_left_behind_is_told_and_harmless() -> None:
 
 
 def test_development_serves_a_branch_of_its_own() -> None:
-    with pytest.raises(SettingsError, match=r"serve is 'prod-v1' of stack 'prod'.*of this stack's own"):
+    with pytest.raises(SettingsError, match=r"serve is 'prod-v1' of stack 'prod'.*of its own stack"):
         settle("dev", serve={"stack": "prod", "branch": "prod-v1"})
 
 

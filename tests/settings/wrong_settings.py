@@ -58,12 +58,12 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "a branch that is cloned and adopted",
         {"branches": {"prod-v1": {**FROM_DEV, "adopt": True}}},
-        ["environments:branches.prod-v1", "cloned from nothing", "Remove from and at, or adopt"],
+        ["environments:branches.prod-v1", "has no source here", "Remove from and at, or remove adopt"],
     ),
     (
         "a branch that is retired and released",
         {"branches": {"prod-v1": FROM_DEV, "old": {**FROM_DEV, "retire": True, "release": True}}},
-        ["environments:branches.old", "either retired", "Keep one"],
+        ["environments:branches.old", "retire deletes a branch with its rows", "Keep one"],
     ),
     (
         "a served branch that is retired",
@@ -78,7 +78,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "a branch without rows that stays",
         {"branches": {"prod-v1": {**FROM_DEV, "schema_only": True}}},
-        ["environments:branches.prod-v1", "without rows is a temporary one", "Add expires: 7d"],
+        ["environments:branches.prod-v1", "without rows is temporary", "Add expires: 7d"],
     ),
     (
         "a life that is too long",
@@ -88,7 +88,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "a preview environment of no git branch",
         {"target": "preview", "app": None},
-        ["environments:git_branch", "that of one git branch", "Add git_branch: feature-x"],
+        ["environments:git_branch", "belongs to one git branch", "Add git_branch: feature-x"],
     ),
     (
         "a branch cloned from itself",
@@ -98,7 +98,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "branches cloned in a circle",
         {"branches": {"prod-v1": FROM_DEV, "a": {"from": {"branch": "b"}}, "b": {"from": {"branch": "a"}}}},
-        ["environments:branches.a.from", "'b'", "a -> b -> a", "circle", "Break it"],
+        ["environments:branches.a.from", "'b'", "a -> b -> a", "circle", "Give one another source"],
     ),
     (
         "a production branch from nowhere",
@@ -153,7 +153,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "half an adoption",
         {"project": {"neon": "late-frost-12345678"}},
-        ["environments:project", "belong together", "Give both ids"],
+        ["environments:project", "belong together", "Write both ids"],
     ),
     (
         "a point in time without a zone",

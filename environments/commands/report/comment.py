@@ -150,7 +150,8 @@ def _migrations(reviews: Sequence[MigrationReview]) -> str:
 
 
 def _migration(pending: PendingMigration) -> str:
-    return f"{name(pending.tag)}\n\n{block(pending.sql, 'sql')}"
+    more = [f"… and {pending.more_lines} more lines in {name(pending.file)}"] if pending.more_lines else []
+    return "\n\n".join([name(pending.tag), block(pending.sql, "sql"), *more])
 
 
 def _undo(preview: Preview, said: Content) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from environments.clients.lazy_imports import sql
 from environments.clients.postgres import Connection
-from environments.database.app_role import user_schemas
+from environments.database.schemas import user_schemas
 
 _MOST_TOLD = 5
 

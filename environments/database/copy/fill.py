@@ -17,11 +17,12 @@ from pathlib import Path
 
 from environments.clients.lazy_imports import psycopg, sql
 from environments.clients.postgres import Connection, connected
-from environments.database.app_role import baseline, user_schemas
 from environments.database.copy.checksum import Contents, differences, read_contents, told
 from environments.database.copy.dump import SESSION, DumpError, Tools, find_tools, finish, restore, start_dump
 from environments.database.copy.roles_and_settings import carry_roles, carry_settings, obstacles, roles_of
+from environments.database.provenance import baseline
 from environments.database.rows import count_rows
+from environments.database.schemas import user_schemas
 
 _COUNT_SECONDS = 20.0
 _LOCK_WAIT = "10s"

@@ -1,1 +1,1 @@
-"""What speaks against a migration, told before it runs: lost rows, locks, transactions, lint, an untidy history."""
+"""What speaks against a migration before it runs: lost rows, locks, transactions, lint, an untidy history."""

@@ -78,8 +78,8 @@ def _taken(statement: Statement, columns: Columns, made: _Made) -> list[str]:
             return [f"every row of {_shown(each)}{more}" for each in tables if more or not made.has(each)]
         case "AlterTableStmt" if "relation" in node:
             table = table_of(node["relation"])
-            told = [_altered(table, each, columns, made) for each in commands(node)]
-            return [each for each in told if each]
+            lost = [_altered(table, each, columns, made) for each in commands(node)]
+            return [each for each in lost if each]
         case "DropOwnedStmt":
             return ["everything that a role owns"]
         case _:

@@ -8,8 +8,7 @@ from pathlib import PurePosixPath
 
 from environments.migrations.drizzle.journal import DrizzleJournal
 from environments.migrations.files import sha256
-from environments.migrations.matching import explained
-from environments.migrations.model import Applied, Migration, Refusal, Tool
+from environments.migrations.model import Applied, Migration, Refusal, Tool, explained
 
 _SHORT = 12
 _AFTER = 1000
@@ -24,40 +23,40 @@ def history_refusals(
     done = {each.tag for each in known.values()}
     pending = {each.tag for each in tool.pending(migrations, applied)}
     newest = max((row.order for row in applied), default=None)
-    refusals, told = _changed(known, applied)
+    refusals, harmless = _changed(known, applied)
     refusals += [_unexplained(row, tool) for position, row in enumerate(applied) if position not in known]
     skipped: set[str] = set()
     for each in migrations:
         if each.tag in pending and each.tag in done:
-            refusals.append(_again(each, tool))
+            refusals.append(_runs_again(each, tool))
         elif each.tag not in pending and each.tag not in done and newest is not None:
             refusals.append(_skipped(each, newest, tool))
             skipped.add(each.tag)
         elif each.tag in pending and newest is not None and each.order < newest:
-            told.append(f"{each.tag} is older than what ran last: other databases may have run it before that")
+            harmless.append(f"{each.tag} is older than what ran last: other databases may have run it before that")
     for first, second in itertools.pairwise(migrations):
         if second.order <= first.order and not {first.tag, second.tag} & skipped:
             if {first.tag, second.tag} & pending:
                 refusals.append(_not_increasing(first, second, tool))
             else:
-                told.append(f"{second.tag} is dated before {first.tag}; both ran, so it does no harm")
-    return refusals, told
+                harmless.append(f"{second.tag} is dated before {first.tag}; both ran, so it does no harm")
+    return refusals, harmless
 
 
 def _changed(known: dict[int, Migration], applied: tuple[Applied, ...]) -> tuple[list[Refusal], list[str]]:
     refusals: list[Refusal] = []
-    told: list[str] = []
+    harmless: list[str] = []
     for position, each in known.items():
         row = applied[position]
         if row.hash == each.hash:
             continue
         if row.hash in _other_line_ends(each):
-            told.append(f"{each.file} differs from what ran in its line ends alone: {_LINE_ENDS}")
+            harmless.append(f"{each.file} differs from what ran in its line ends alone: {_LINE_ENDS}")
             continue
         rule = f"it was changed after it ran here (the hash is {each.hash[:_SHORT]}, what ran had {row.hash[:_SHORT]})"
         remedy = "Put the file back as it was, and bring the change as a migration of its own"
         refusals.append(Refusal(each.file, f"{rule}, and no tool runs it again", remedy, each.tag))
-    return refusals, told
+    return refusals, harmless
 
 
 _LINE_ENDS = "put '*.sql text eol=lf' into .gitattributes"
@@ -78,7 +77,7 @@ def _unexplained(row: Applied, tool: Tool) -> Refusal:
     )
 
 
-def _again(each: Migration, tool: Tool) -> Refusal:
+def _runs_again(each: Migration, tool: Tool) -> Refusal:
     rule = f"it ran here, and {tool.name} would run it again: its when, {each.order}, was raised above what is noted"
     return Refusal(each.tag, rule, "Put its when back in meta/_journal.json", each.tag)
 

@@ -1,20 +1,22 @@
 """May what is pending run? Every reason against it, in plain words, before anything is asked of the database.
 
-Told apart: refusals stop the run; findings of squawk do from the configured level on; cautions are for the reader.
+Refusals stop the run; findings of squawk do from the configured level on; warnings are for the reader.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from environments.migrations.checks.data_loss import losses
 from environments.migrations.checks.history import history_refusals
 from environments.migrations.checks.lint import Finding, Level, lint, reaches
+from environments.migrations.checks.locks import held_locks
 from environments.migrations.checks.transaction import early_enum_values, unrunnable
-from environments.migrations.checks.warnings import Place, cautions, opaque, rewrites
-from environments.migrations.held_locks import held_locks
+from environments.migrations.checks.warnings import Place, opaque, rewrites, warnings_of
 from environments.migrations.model import Applied, Migration, Refusal, Tool
 from environments.migrations.sql import Parsed, Statement, parse
+from environments.plan.topology import MigrationSettings
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class JudgeOptions:
     allow_data_loss: tuple[str, ...] = ()
     postgres: int = 18
 
+    @classmethod
+    def of(cls, settings: MigrationSettings) -> Self:
+        """Return what the stack file says."""
+        return cls(settings.level, settings.excluded_rules, settings.allow_data_loss, settings.postgres)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -40,7 +47,7 @@ class Verdict:
     refusals: tuple[Refusal, ...]
     findings: tuple[Finding, ...]
     """All that squawk found; those at or above the level are among the refusals too."""
-    cautions: tuple[str, ...]
+    warnings: tuple[str, ...]
     statements: tuple[Statement, ...]
 
 
@@ -49,7 +56,7 @@ def judge(
 ) -> Verdict:
     """Return what is pending and why it may not run. Raises LintError if squawk can't be asked."""
     pending = tool.pending(migrations, applied)
-    refusals, told = history_refusals(migrations, applied, tool)
+    refusals, warnings = history_refusals(migrations, applied, tool)
     parsed = [parse(each) for each in pending]
     tags = {each.tag for each in pending}
     ran = [each for each in migrations if pending and each.tag not in tags]
@@ -58,23 +65,23 @@ def judge(
     refusals += [each for every in parsed for each in every.refusals]
     for group in _transactions(parsed, tool):
         refusals += unrunnable(group, _whose(tool)) + early_enum_values(group, _whose(tool))
-        told += held_locks(group)
+        warnings += held_locks(group)
     allowed = set(options.allow_data_loss)
     for loss in losses(before, statements):
         tag = loss.statement.migration.tag
         if tag in allowed:
-            told.append(f"{loss.statement}: takes away {loss.what} (allowed in the stack file)")
+            warnings.append(f"{loss.statement}: takes away {loss.what} (allowed in the stack file)")
         else:
             refusals.append(_lost(str(loss.statement), loss.what, tag))
-    told += [
+    warnings += [
         f"allow_data_loss names {each}, which is no migration of this folder" for each in _unknown(allowed, migrations)
     ]
     rewritten, mistaken = rewrites(before, statements)
     unread = {each.tag for every in parsed for each in every.refusals}
     found = () if options.level == "off" else _findings(pending, options, mistaken, unread)
     refusals += [_found(each, options.level) for each in found if reaches(each, options.level)]
-    told += rewritten + cautions(statements) + opaque(each for every in parsed for each in every.opaque)
-    return Verdict(tool, options, pending, tuple(refusals), found, tuple(told), statements)
+    warnings += rewritten + warnings_of(statements) + opaque(each for every in parsed for each in every.opaque)
+    return Verdict(tool, options, pending, tuple(refusals), found, tuple(warnings), statements)
 
 
 def _transactions(parsed: list[Parsed], tool: Tool) -> list[tuple[Statement, ...]]:

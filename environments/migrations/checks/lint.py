@@ -12,11 +12,12 @@ import os
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+from environments.errors import FailedError
 from environments.migrations.model import Migration
 
 Level = Literal["off", "warning", "error"]
@@ -75,7 +76,7 @@ _FILE_IGNORE = "squawk-ignore-file"
 """A comment that switches squawk off for all that it reads in one go."""
 
 
-class LintError(Exception):
+class LintError(FailedError):
     """squawk could not be asked, so nothing is known; that is no pass."""
 
 
@@ -101,7 +102,7 @@ def lint(migrations: tuple[Migration, ...], *, excluded: tuple[str, ...] = (), p
     """Return what squawk finds in migrations that run one after the other.
 
     They are read as one text, so that a table that one of them makes is known to be empty in the next. `excluded` are
-    rules that don't matter to the project. Raises LintError if squawk isn't there or fails.
+    rules that don't matter to the project. Raises LintError if squawk isn't installed or fails.
     """
     alone = [(each,) for each in migrations if _FILE_IGNORE in each.text]
     together = tuple(each for each in migrations if _FILE_IGNORE not in each.text)
@@ -120,21 +121,36 @@ def _lint(migrations: tuple[Migration, ...], excluded: tuple[str, ...], postgres
     for migration in migrations:
         starts.append(text.count("\n"))
         text += migration.text.rstrip().removesuffix(";") + "\n;\n"
-    for told in _ask(text, excluded, postgres):
-        index = max(position for position, start in enumerate(starts) if start <= told["line"])
-        rule, owner = told["rule_name"], migrations[index]
+    for breach in _ask(text, excluded, postgres):
+        index = max(position for position, start in enumerate(starts) if start <= breach.line)
+        owner = migrations[index]
         yield Finding(
-            rule=rule,
-            level="error" if rule in ERRORS else "warning",
+            rule=breach.rule,
+            level="error" if breach.rule in ERRORS else "warning",
             tag=owner.tag,
             file=owner.file,
-            line=1 + told["line"] - starts[index],
-            message=told["message"],
-            help=_ADVICE.get(rule) or told["help"] or "",
+            line=1 + breach.line - starts[index],
+            message=breach.message,
+            help=_ADVICE.get(breach.rule) or breach.help,
         )
 
 
-def _ask(text: str, excluded: tuple[str, ...], postgres: int) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Breach:
+    """One entry of squawk's report; `line` counts from zero."""
+
+    rule: str
+    line: int
+    message: str
+    help: str
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Read one entry of the report."""
+        return cls(found["rule_name"], found["line"], found["message"], found["help"] or "")
+
+
+def _ask(text: str, excluded: tuple[str, ...], postgres: int) -> list[_Breach]:
     rules = ",".join([*HANDLED_ELSEWHERE, *excluded])
     command = [_binary(), "--reporter", "json", "--assume-in-transaction", "--pg-version", str(postgres), "-e", rules]
     try:
@@ -153,7 +169,7 @@ def _ask(text: str, excluded: tuple[str, ...], postgres: int) -> list[dict[str, 
     except json.JSONDecodeError:
         reason = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
         raise LintError(f"squawk could not lint the migrations: {reason[0]}") from None
-    return list(found)
+    return [_Breach.of(each) for each in found]
 
 
 _INSTALL = "run pip install -r requirements.txt, or set the level to off"

@@ -30,18 +30,18 @@ def unrunnable(statements: Iterable[Statement], whose: str) -> list[Refusal]:
     """Return what of one transaction's statements can't run in it; `whose` transaction it is, in words."""
     found: list[Refusal] = []
     for statement in statements:
-        told = _outside(statement.kind, statement.node)
-        if told:
-            what, remedy = told
-            rule = f"{what} can't run inside {whose} transaction"
-            found.append(Refusal(str(statement), rule, remedy, statement.migration.tag))
+        rule = _outside(statement.kind, statement.node)
+        if rule:
+            what, remedy = rule
+            reason = f"{what} can't run inside {whose} transaction"
+            found.append(Refusal(str(statement), reason, remedy, statement.migration.tag))
     return found
 
 
 def early_enum_values(statements: Iterable[Statement], whose: str) -> list[Refusal]:
     """Return where one transaction uses a value that it has just added to an enum.
 
-    A value is told by its letters alone, so that the same text in another column counts too.
+    A value is known by its letters alone, so that the same text in another column counts too.
     """
     found: list[Refusal] = []
     made: set[str] = set()

@@ -22,23 +22,23 @@ _WHOLE = {"AT_SetLogged": "SET LOGGED", "AT_SetUnLogged": "SET UNLOGGED", "AT_Se
 _SERIALS = ("serial", "bigserial", "smallserial", "serial4", "serial8", "serial2")
 
 
-def cautions(statements: Iterable[Statement]) -> list[str]:
+def warnings_of(statements: Iterable[Statement]) -> list[str]:
     """Return what to know of statements, each with its place."""
-    return [f"{each}: {told}" for each in statements for told in _cautions(each)]
+    return [f"{each}: {warning}" for each in statements for warning in _warnings(each)]
 
 
 def opaque(statements: Iterable[Statement]) -> list[str]:
-    """Return a caution for each statement that hides what it does until it runs."""
-    return [f"{each}: what it runs is put together when it runs, so it isn't judged" for each in statements]
+    """Return a warning for each statement that hides what it does until it runs."""
+    return [f"{each}: its SQL is put together when it runs, so nobody can judge it before" for each in statements]
 
 
 def rewrites(applied: Iterable[Statement], pending: Iterable[Statement]) -> tuple[list[str], set[Place]]:
-    """Return cautions for what rewrites an existing table, and where squawk is mistaken: rule, file and line."""
+    """Return warnings for what rewrites an existing table, and where squawk is mistaken: rule, file and line."""
     columns = Columns()
     for statement in applied:
         columns.take(statement)
     there = set(columns.types)
-    told: list[str] = []
+    warnings: list[str] = []
     mistaken: set[Place] = set()
     right: set[Place] = set()
     for statement in pending:
@@ -50,9 +50,9 @@ def rewrites(applied: Iterable[Statement], pending: Iterable[Statement]) -> tupl
             for rule in _MISTAKABLE:
                 (mistaken if all(rule in each for each in cheap) else right).update(_places(rule, statement))
             if table in there or table not in columns.types:
-                told += [f"{statement}: {each}, and locks out readers meanwhile" for each in why if each]
+                warnings += [f"{statement}: {each} and locks readers out meanwhile" for each in why if each]
         columns.take(statement)
-    return told, mistaken - right
+    return warnings, mistaken - right
 
 
 def _cheap(command: Node, rewritten: str) -> tuple[str, ...]:
@@ -87,11 +87,11 @@ def _rewrite(table: tuple[str, str], command: Node, columns: Columns) -> str:
     kind = command.get("subtype", "")
     if kind == "AT_AlterColumnType":
         old, new = columns.type_of(table, command["name"]), type_of(command["def"]["ColumnDef"])
-        return "" if old and _same_bytes(old, new) else f"it writes every row of {table[1]} anew"
+        return "" if old and _same_bytes(old, new) else f"it rewrites every row of {table[1]}"
     if kind in _WHOLE:
-        return f"{_WHOLE[kind]} writes every row of {table[1]} anew"
+        return f"{_WHOLE[kind]} rewrites every row of {table[1]}"
     if kind == "AT_AddColumn" and _computed(command["def"]["ColumnDef"]):
-        return f"its value differs from row to row, so it writes every row of {table[1]} anew"
+        return f"its value differs from row to row, so it rewrites every row of {table[1]}"
     return ""
 
 
@@ -121,32 +121,32 @@ def _computed(definition: Node) -> bool:
     return False
 
 
-def _cautions(statement: Statement) -> list[str]:
-    node, told = statement.node, []
+def _warnings(statement: Statement) -> list[str]:
+    node, found = statement.node, []
     match statement.kind:
         case "VariableSetStmt" if node.get("name") in _LIMITS:
-            told.append(f"it sets {node['name']}, which takes the place of the run's own limit")
+            found.append(f"it sets {node['name']}, which replaces the run's own limit")
         case "VariableSetStmt" if node.get("name") in ("role", "session_authorization"):
-            told.append("what is made after it belongs to another role, and the app's role gets no rights on it")
+            found.append("tables made after it belong to another role, and the app's role gets no rights on them")
         case "AlterOwnerStmt":
-            told.append("what belongs to another role is out of the owner's reach, in the next migration too")
+            found.append("the owner can't change what belongs to another role, in the next migration either")
         case "GrantStmt" if node.get("is_grant") and _to_public(node):
-            told.append(
-                "a right of PUBLIC can't be taken by a fence: if it is one to write, no promotion leaves the branch"
+            found.append(
+                "a fence can't take a right away from PUBLIC: if it is a right to write, no promotion leaves the branch"
             )
         case "CreateFunctionStmt" if _with_owners_rights(node):
-            told.append("a function with its owner's rights writes through any fence; it stops a promotion")
+            found.append("a function with its owner's rights writes through any fence, so it stops a promotion")
         case "AlterTableStmt":
             kinds = [each.get("subtype") for each in commands(node)]
             if "AT_ChangeOwner" in kinds:
-                told.append("a table of another role's gives the app's role no rights")
+                found.append("the app's role gets no rights on a table of another role")
             if "AT_SetUnLogged" in kinds:
-                told.append("the rows of an unlogged table are gone when a compute is restarted")
+                found.append("an unlogged table loses its rows when its compute restarts")
         case _:
             pass
     if tells_password(statement):
-        told.append("it holds a password, which everybody who reads the repository can use")
-    return told
+        found.append("it holds a password, which everybody who can read the repository can use")
+    return found
 
 
 def _to_public(node: Node) -> bool:

@@ -12,19 +12,17 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from environments.clients.postgres import Connection
 from environments.migrations.drizzle.journal import JOURNAL
 from environments.migrations.drizzle.table import TABLE, rows
 from environments.migrations.files import drizzle_migration, read_text
-from environments.migrations.matching import explained
-from environments.migrations.model import Applied, Migration, Refusal, refuse_broken
+from environments.migrations.model import Applied, Migration, Refusal, explained, refuse_broken
 
 FILE = "migration.sql"
 _FOLDER = re.compile(r"(\d{14})(?:_.*)?")
 _NAMELESS = "(a row without a name)"
-"""What 0.x writes into a table that 1.0 has converted; 1.0 takes no notice of it and would run the file again."""
+"""How a row is called that 0.x wrote into a table of 1.0: 1.0 ignores it, and would run the file again."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +54,9 @@ class DrizzleFolders:
         return tuple(found)
 
     def applied(self, connection: Connection) -> tuple[Applied, ...]:
-        """Return the rows of drizzle's table, none if it isn't there; their order as YYYYMMDDhhmmss."""
+        """Return the rows of drizzle's table, none if there is no such table; their order as YYYYMMDDhhmmss."""
         return tuple(
-            Applied(row["hash"] or "", _moment(row["created_at"] or 0), _name(row))
+            Applied(row.hash, _moment(row.created_at), _NAMELESS if row.name == "" else row.name or "")
             for row in rows(connection, self.table)
         )
 
@@ -91,7 +89,3 @@ def _is_time(digits: str) -> bool:
 
 def _moment(milliseconds: int) -> int:
     return int(datetime.fromtimestamp(int(milliseconds) // 1000, UTC).strftime("%Y%m%d%H%M%S"))
-
-
-def _name(row: dict[str, Any]) -> str:
-    return (row["name"] or _NAMELESS) if "name" in row else ""

@@ -37,24 +37,23 @@ class DrizzleJournal:
         problems = [*_order_problems(entries), *_stray_files(folder, entries)]
         found: list[Migration] = []
         for entry in entries:
-            file = f"{entry['tag']}.sql"
-            if Path(file).name != file:
-                problems.append(Refusal(repr(entry["tag"]), "a tag is a file's name without folders", "Rename it"))
+            if Path(entry.file).name != entry.file:
+                problems.append(Refusal(repr(entry.tag), "a tag is a file's name without folders", "Rename it"))
                 continue
-            if not (folder / file).exists():
-                problems.append(_missing(file))
+            if not (folder / entry.file).exists():
+                problems.append(_missing(entry.file))
                 continue
-            text = read_text(folder / file)
+            text = read_text(folder / entry.file)
             if isinstance(text, Refusal):
                 problems.append(text)
             else:
-                found.append(drizzle_migration(entry["tag"], file, entry["when"], text))
+                found.append(drizzle_migration(entry.tag, entry.file, entry.when, text))
         refuse_broken(problems)
         return tuple(found)
 
     def applied(self, connection: Connection) -> tuple[Applied, ...]:
-        """Return the rows of drizzle's table, none if it isn't there."""
-        return tuple(Applied(row["hash"] or "", int(row["created_at"] or 0)) for row in rows(connection, self.table))
+        """Return the rows of drizzle's table, none if there is no such table."""
+        return tuple(Applied(row.hash, row.created_at) for row in rows(connection, self.table))
 
     def pending(self, migrations: tuple[Migration, ...], applied: tuple[Applied, ...]) -> tuple[Migration, ...]:
         """Return what drizzle would run: whatever has a `when` above the newest that was applied."""
@@ -62,7 +61,21 @@ class DrizzleJournal:
         return tuple(each for each in migrations if newest is None or each.order > newest)
 
 
-def _entries(folder: Path) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Entry:
+    """One migration in the journal; `when` is in milliseconds since 1970."""
+
+    idx: int
+    when: int
+    tag: str
+
+    @property
+    def file(self) -> str:
+        """Where its SQL is."""
+        return f"{self.tag}.sql"
+
+
+def _entries(folder: Path) -> list[_Entry]:
     text = read_text(folder / JOURNAL)
     if isinstance(text, Refusal):
         raise BrokenMigrationsError(str(JOURNAL), text.rule, "Bring it back with git checkout")
@@ -81,27 +94,27 @@ def _entries(folder: Path) -> list[dict[str, Any]]:
         raise BrokenMigrationsError(
             f"dialect {dialect!r} in {JOURNAL}", "a Neon branch is Postgres", "Name a folder of dialect postgresql"
         )
-    for position, entry in enumerate(entries):
-        wrong = [
-            key
-            for key, kind in _FIELDS.items()
-            if not (isinstance(entry, dict) and isinstance(entry.get(key), kind) and not isinstance(entry[key], bool))
-        ]
-        if wrong:
-            raise BrokenMigrationsError(
-                f"entry {position} of {JOURNAL}",
-                f"it has no usable {', '.join(wrong)}",
-                "An entry is idx (a number), when (milliseconds) and tag (a file's name): mend it",
-            )
-    return entries
+    return [_entry(position, entry) for position, entry in enumerate(entries)]
 
 
-def _order_problems(entries: list[dict[str, Any]]) -> list[Refusal]:
+def _entry(position: int, entry: Any) -> _Entry:
+    found: dict[str, Any] = {key: entry.get(key) if isinstance(entry, dict) else None for key in _FIELDS}
+    wrong = [key for key, kind in _FIELDS.items() if not isinstance(found[key], kind) or isinstance(found[key], bool)]
+    if wrong:
+        raise BrokenMigrationsError(
+            f"entry {position} of {JOURNAL}",
+            f"it has no usable {', '.join(wrong)}",
+            "An entry is idx (a number), when (milliseconds) and tag (a file's name): mend it",
+        )
+    return _Entry(**found)
+
+
+def _order_problems(entries: list[_Entry]) -> list[Refusal]:
     problems: list[Refusal] = []
     tags: set[str] = set()
     before = -1
     for entry in entries:
-        tag, idx = entry["tag"], entry["idx"]
+        tag, idx = entry.tag, entry.idx
         if tag in tags:
             problems.append(Refusal(tag, "it stands in the journal twice, and would run twice", "Remove one entry"))
         if idx <= before:
@@ -116,8 +129,8 @@ def _order_problems(entries: list[dict[str, Any]]) -> list[Refusal]:
     return problems
 
 
-def _stray_files(folder: Path, entries: list[dict[str, Any]]) -> list[Refusal]:
-    known = {f"{entry['tag']}.sql" for entry in entries}
+def _stray_files(folder: Path, entries: list[_Entry]) -> list[Refusal]:
+    known = {entry.file for entry in entries}
     return [
         Refusal(path.name, f"{JOURNAL} doesn't know it, so it would never run", "Add its entry, or remove the file")
         for path in sorted(folder.glob("*.sql"))

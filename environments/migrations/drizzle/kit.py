@@ -1,7 +1,8 @@
-"""drizzle: `drizzle-kit migrate` for journals of 0.x, and what drizzle notes in its table, for both formats.
+"""`drizzle-kit migrate`, for journals of drizzle-kit 0.x.
 
-drizzle-kit is run with a configuration of our own, so that neither the app's configuration nor its variables decide
-which database is migrated; the URL is in the environment only. What it doesn't say is heard by listener.cjs.
+It runs with a configuration of our own, so that neither the app's configuration nor its variables decide which database
+is migrated; the URL is in the environment only. It exits without a word on an error: listener.cjs, loaded into it,
+hears what the database answers.
 
 The format of 1.0 (seen with 1.0.0-rc.5) is run by our own transaction, which is what its migrator does: every migration
 whose name isn't in the table, in one transaction, with hash, time and name noted.
@@ -14,19 +15,17 @@ import os
 import signal
 import subprocess
 import tempfile
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from environments.clients.lazy_imports import psycopg, sql
-from environments.clients.postgres import Connection, NotReadyError, connected
-from environments.migrations.limits import APPLICATION, Limits
-from environments.migrations.model import Migration
-from environments.migrations.result import MigrationFailedError, StatementTime, find_statement
+from environments.clients.lazy_imports import psycopg
+from environments.clients.postgres import NotReadyError, connected
+from environments.migrations.errors import MigrationFailedError, find_statement
+from environments.migrations.result import StatementTime
+from environments.migrations.session import Limits, end_sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from environments.migrations.run import Pending
 
 _LISTENER = Path(__file__).with_name("listener.cjs")
@@ -38,16 +37,19 @@ _CONFIGURATION = """export default {
 };
 """
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")
-_SCHEMA = "CREATE SCHEMA IF NOT EXISTS {}"
-_JOURNAL_TABLE = "CREATE TABLE IF NOT EXISTS {} (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)"
-_FOLDERS_TABLE = """
-CREATE TABLE IF NOT EXISTS {} (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint,
-                               name text, applied_at timestamp with time zone DEFAULT now())
-"""
-_NAMED = "SELECT true FROM pg_attribute WHERE attrelid = %s::regclass AND attname = 'name' AND NOT attisdropped"
 
 
-def kit_run(todo: Pending, limits: Limits) -> tuple[StatementTime, ...]:
+@dataclass(frozen=True)
+class _Heard:
+    """One line of the listener: a statement and its milliseconds, or an error with its code, if it has one."""
+
+    text: str | None = None
+    ms: float | None = None
+    code: str | None = None
+    message: str = ""
+
+
+def run_kit(todo: Pending, limits: Limits) -> tuple[StatementTime, ...]:
     """Run `drizzle-kit migrate`, for at most `limits.run` seconds; what it says is not believed, what it does is."""
     kit = find_kit(todo.folder)
     schema, _, table = todo.table.partition(".")
@@ -83,54 +85,8 @@ def find_kit(folder: Path) -> Path:
     )
 
 
-def record_journal(connection: Connection, migration: Migration, table: str) -> None:
-    """Note a migration in `table`, a schema and a name, as drizzle 0.x does."""
-    name = _make_table(connection, table, _JOURNAL_TABLE)
-    query = sql.SQL("INSERT INTO {} (hash, created_at) VALUES (%s, %s)").format(name)
-    connection.execute(query, (migration.hash, migration.order))
-
-
-def record_folder(connection: Connection, migration: Migration, table: str, folder: Sequence[Migration]) -> None:
-    """Note a migration as drizzle 1.0 does; a table of 0.x gets its columns and, from `folder`, the names."""
-    name = _make_table(connection, table, _FOLDERS_TABLE)
-    if not connection.execute(_NAMED, (name.as_string(connection),)).fetchone():
-        _name_rows(connection, name, folder)
-    query = sql.SQL("INSERT INTO {} (hash, created_at, name) VALUES (%s, %s, %s)").format(name)
-    connection.execute(query, (migration.hash, _milliseconds(migration), migration.tag))
-
-
-def _make_table(connection: Connection, table: str, statement: str) -> sql.Identifier:
-    schema, _, name = table.partition(".")
-    connection.execute(sql.SQL(_SCHEMA).format(sql.Identifier(schema)))
-    found = sql.Identifier(schema, name)
-    connection.execute(sql.SQL(statement).format(found))
-    return found
-
-
-def _name_rows(connection: Connection, table: sql.Identifier, folder: Sequence[Migration]) -> None:
-    for column in ("name text", "applied_at timestamp with time zone DEFAULT now()"):
-        connection.execute(sql.SQL("ALTER TABLE {} ADD COLUMN " + column).format(table))
-    rows = connection.execute(sql.SQL("SELECT id, hash, created_at FROM {}").format(table)).fetchall()
-    for number, hash_, created_at in rows:
-        same = [each for each in folder if _milliseconds(each) // 1000 == int(created_at) // 1000]
-        found = [each for each in same if each.hash == hash_] or same[:1]
-        found = found or [each for each in folder if each.hash == hash_]
-        if not found:
-            raise MigrationFailedError(
-                f"row {number} of drizzle's table, which 0.x wrote, is explained by no folder",
-                remedy="Bring back the folder that drizzle-kit up made of that migration",
-            )
-        query = sql.SQL("UPDATE {} SET name = %s, applied_at = NULL WHERE id = %s").format(table)
-        connection.execute(query, (found[0].tag, number))
-
-
-def _milliseconds(migration: Migration) -> int:
-    moment = datetime.strptime(migration.tag[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1000)
-
-
 def _run(command: list[str], folder: Path, environment: dict[str, str], todo: Pending, limits: Limits) -> int:
-    """Return drizzle-kit's exit status; what hangs is ended, with all that it started and its session."""
+    """Return drizzle-kit's exit status; one that hangs is ended, with all that it started and its session."""
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -145,7 +101,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str], todo: Pe
     except subprocess.TimeoutExpired:
         raise MigrationFailedError(
             f"drizzle-kit did not end within {limits.run:.0f} s and was ended, with its session",
-            remedy="See whether something else holds locks, then run pulumi up again",
+            remedy="Check whether another session holds locks, then run pulumi up again",
         ) from None
     finally:
         if process.poll() is None:
@@ -154,30 +110,21 @@ def _run(command: list[str], folder: Path, environment: dict[str, str], todo: Pe
             end_sessions(todo.url, limits)
 
 
-def end_sessions(url: str, limits: Limits) -> int:
-    """End the sessions of runs whose runner is gone, whose transactions are rolled back by that; return how many."""
-    query = (
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-        "WHERE application_name = %s AND datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    with connected(url, wait_seconds=limits.connect) as connection:
-        return len(connection.execute(query, (APPLICATION,)).fetchall())
-
-
-def _heard(report: Path) -> list[dict[str, Any]]:
+def _heard(report: Path) -> list[_Heard]:
     if not report.exists():
         return []
     whole = [line for line in report.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return [json.loads(line) for line in whole]
+    return [_Heard(**json.loads(line)) for line in whole]
 
 
-def _failure(todo: Pending, heard: list[dict[str, Any]], status: int) -> MigrationFailedError:
-    told = next((entry for entry in heard if "code" in entry), None)
-    if told is None:
-        return _unheard(todo, status)
-    if found := find_statement(todo.pending, told.get("text") or ""):
-        return MigrationFailedError.of_report(told["code"], told["message"], *found, first=not todo.applied)
-    return MigrationFailedError(told["message"], sqlstate=told["code"])
+def _failure(todo: Pending, heard: list[_Heard], status: int) -> MigrationFailedError:
+    for entry in heard:
+        if entry.code is None:
+            continue
+        if found := find_statement(todo.pending, entry.text or ""):
+            return MigrationFailedError.of_report(entry.code, entry.message, *found, first=not todo.applied)
+        return MigrationFailedError(entry.message, sqlstate=entry.code)
+    return _unheard(todo, status)
 
 
 def _unheard(todo: Pending, status: int) -> MigrationFailedError:
@@ -191,11 +138,11 @@ def _unheard(todo: Pending, status: int) -> MigrationFailedError:
     return MigrationFailedError(f"drizzle-kit {ended}. {reachable}", remedy="Run pulumi up again")
 
 
-def _times(todo: Pending, heard: list[dict[str, Any]]) -> tuple[StatementTime, ...]:
+def _times(todo: Pending, heard: list[_Heard]) -> tuple[StatementTime, ...]:
     times = []
     for entry in heard:
-        found = find_statement(todo.pending, entry.get("text") or "")
-        if found and "ms" in entry:
+        found = find_statement(todo.pending, entry.text or "")
+        if found and entry.ms is not None:
             migration, number = found
-            times.append(StatementTime(migration.file, number, migration.statements[number - 1], entry["ms"] / 1000))
+            times.append(StatementTime(file=migration.file, number=number, seconds=round(entry.ms / 1000, 3)))
     return tuple(times)

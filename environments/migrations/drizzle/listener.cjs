@@ -1,4 +1,4 @@
-// Loaded into drizzle-kit, which on an error exits 1 and says nothing: what node-postgres is told by the database is
+// Loaded into drizzle-kit, which on an error exits 1 and says nothing: what the database answers to node-postgres is
 // appended to a private file, one JSON object per statement or error. Ends with the process that started it.
 "use strict";
 const fs = require("node:fs");

@@ -1,6 +1,6 @@
-"""How the pointer may move: each strategy says where to, and what of a stack file it can't take.
+"""How the pointer may move: where each strategy lets it go, and which stack files are wrong.
 
-What can be told from the stack file alone is refused here. What depends on where the pointer is now is refused at the
+What is wrong in the stack file alone is refused here. What depends on where the pointer is now is refused at the
 cutover (environments/cutover/guard.py): a move that the strategy doesn't allow, a live environment, rows left behind.
 """
 
@@ -31,7 +31,7 @@ def allowed_moves(strategy: Strategy) -> Moves:
 
 
 def pointer_problems(settings: Settings, stack: str) -> list[Problem]:
-    """Return why `serve` can't be what it is, or not under this strategy."""
+    """Return what is wrong with `serve`."""
     serve, known = settings.serve, ", ".join(settings.branches) or "none yet"
     if serve.stack in (None, stack):
         if serve.branch in settings.branches:
@@ -39,6 +39,6 @@ def pointer_problems(settings: Settings, stack: str) -> list[Problem]:
         rule, remedy = f"{stack} has no such branch", f"Add it under branches, or serve one of: {known}"
         return [Problem("environments:serve", repr(serve.branch), rule, remedy)]
     if settings.target == "development":
-        rule, remedy = "development serves a branch of this stack's own", f"Serve one of: {known}"
+        rule, remedy = "development serves a branch of its own stack", f"Serve one of: {known}"
         return [Problem("environments:serve", f"{serve.branch!r} of stack {serve.stack!r}", rule, remedy)]
     return []

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from environments.ids import BranchKey
+from environments.review.file import Review
 from environments.review.model import MigrationReview, PendingMigration
 from tests.commands.report.test_comment import GOLDEN, recorded, reviewed, shown
 
@@ -55,3 +56,9 @@ def test_pending_migrations_stand_in_the_comment_beside_the_review() -> None:
         found = shown(preview, replace(review, entries=entries))
         assert SECTION in found
         assert found.replace(f"{SECTION}\n", "") == (GOLDEN / "promotion-accepted.md").read_text()
+
+
+def test_a_migration_that_the_review_cuts_says_how_much_is_left_out() -> None:
+    long = PendingMigration(tag="0001_m", file="0001_m/migration.sql", sql="SELECT 1;…", more_lines=12)
+    found = shown(recorded("migration"), Review(stack=None, entries=(replace(REVIEW, pending=(long,)),)))
+    assert "SELECT 1;…\n```\n\n… and 12 more lines in `0001_m/migration.sql`\n\n</details>" in found

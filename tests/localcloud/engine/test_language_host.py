@@ -4,7 +4,10 @@ import json
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,12 +139,11 @@ def test_a_stack_reads_another_ones_outputs(project: Make) -> None:
     assert second.run("stack", "output", "seen", "-s", "dev").strip() == "br-1"
 
 
-def test_the_programs_own_modules_come_first_and_the_tools_repository_is_not_importable(project: Make) -> None:
+def test_the_programs_own_modules_come_first_and_the_hosts_own_folder_is_not_on_the_path(project: Make) -> None:
     made = project(
-        "import importlib.util, sys, pulumi, localcloud, language_host\n"
+        "import sys, pulumi, localcloud, language_host\n"
         "pulumi.export('own', localcloud.OWN + language_host.OWN)\n"
-        "pulumi.export('tests', importlib.util.find_spec('tests') is None)\n"
-        "pulumi.export('first', sys.path[0])\n",
+        "pulumi.export('path', sys.path)\n",
         localcloud="OWN = 1\n",
         language_host="OWN = 2\n",
     )
@@ -149,7 +151,9 @@ def test_the_programs_own_modules_come_first_and_the_tools_repository_is_not_imp
     made.run("up", "--yes", "--skip-preview", "-s", "dev")
 
     outputs = json.loads(made.run("stack", "output", "--json", "-s", "dev"))
-    assert outputs == {"own": 3, "tests": True, "first": str(made.directory)}
+    assert outputs["own"] == 3
+    assert outputs["path"][0] == str(made.directory)
+    assert str(ROOT / "localcloud" / "engine") not in outputs["path"]
 
 
 def test_an_interrupt_ends_a_running_program_quietly_and_leaves_no_process(project: Make) -> None:
@@ -180,6 +184,38 @@ def test_a_hosts_end_never_waits_for_its_interrupt(project: Make) -> None:
         assert time.monotonic() - begun < 4.5
 
 
+def test_a_program_runs_in_the_virtual_environment_that_its_settings_name(project: Make) -> None:
+    made = project("import os, pulumi\npulumi.export('own', os.environ.get('OWN'))\n")
+    settings = made.directory / "Pulumi.yaml"
+    settings.write_text("name: program\nruntime:\n  name: python\n  options:\n    virtualenv: own\n")
+    python = made.directory / "own" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nOWN=1 exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+
+    made.run("up", "--yes", "--skip-preview", "-s", "dev")
+
+    assert made.run("stack", "output", "own", "-s", "dev").strip() == "1"
+
+
+def test_install_makes_the_virtual_environment_and_installs_what_the_program_needs(project: Make) -> None:
+    made = project("import pulumi\n")
+    settings = made.directory / "Pulumi.yaml"
+    settings.write_text("name: program\nruntime:\n  name: python\n  options:\n    virtualenv: own\n")
+    package = made.directory / "needed-1-py3-none-any.whl"
+    with zipfile.ZipFile(package, "w") as wheel:
+        wheel.writestr("needed.py", "")
+        wheel.writestr("needed-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: needed\nVersion: 1\n")
+        wheel.writestr("needed-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("needed-1.dist-info/RECORD", "")
+    (made.directory / "requirements.txt").write_text(f"./{package.name}\n")
+
+    made.run("install")
+
+    python = made.directory / "own" / "bin" / "python"
+    subprocess.run([python, "-c", "import needed"], cwd="/", check=True)
+
+
 def test_about_describes_the_host(project: Make) -> None:
     made = project("import pulumi\n")
 
@@ -192,6 +228,7 @@ def test_about_describes_the_host(project: Make) -> None:
 def test_this_projects_own_settings_preview_without_a_warning(project: Make) -> None:
     made = project("import pulumi\n", name="environments")
     shutil.copy(ROOT / "Pulumi.yaml", made.directory)
+    shutil.copytree(ROOT / "plugin", made.directory / "plugin")
     (made.directory / ".venv").symlink_to(ROOT / ".venv")
 
     output = made.run("preview", "-s", "dev")

@@ -1,4 +1,4 @@
-"""A throwaway branch of the served one: production's rows and production's compute, for an hour at most.
+"""A scratch branch of the served one: production's rows and production's compute, for an hour at most.
 
 It is deleted when the block ends. What a crash leaves is deleted by the next run, and by Neon when its hour is over.
 """
@@ -20,13 +20,13 @@ _NAME = re.compile(r"rehearsal-of-(\S+)-[0-9a-f]{8}")
 
 
 @contextmanager
-def throwaway(neon: Neon, served: Address) -> Iterator[Address]:
+def scratch_branch(neon: Neon, served: Address) -> Iterator[Address]:
     """Make a copy of the branch of `served`, as it is at this moment, and delete it afterwards."""
     computes = {found.id: found for found in neon.endpoints(served.project, served.branch)}
     serving = computes[served.endpoint]
     size = {"autoscaling_limit_min_cu": serving.min_cu, "autoscaling_limit_max_cu": serving.max_cu}
     name = f"rehearsal-of-{served.branch}-{secrets.token_hex(4)}"
-    wanted = {"name": name, "parent_id": served.branch, "expires_at": in_(_LIFE)}
+    wanted = {"name": name, "parent_id": served.branch, "expires_at": expiry(_LIFE)}
     made, endpoint = neon.make_branch(served.project, wanted, size | {"suspend_timeout_seconds": _SUSPEND_SECONDS})
     try:
         yield replace(served, branch=made.id, endpoint=endpoint)
@@ -35,7 +35,7 @@ def throwaway(neon: Neon, served: Address) -> Iterator[Address]:
 
 
 def delete_leftovers(neon: Neon, served: Address) -> list[str]:
-    """Delete the throwaway branches that a crash left, and return their names; to be called under the lock."""
+    """Delete the scratch branches that a crash left, and return their names; call it under the lock."""
     left = []
     for found in neon.branches(served.project):
         match = _NAME.fullmatch(found.name)
@@ -45,6 +45,6 @@ def delete_leftovers(neon: Neon, served: Address) -> list[str]:
     return left
 
 
-def in_(time: timedelta) -> str:
-    """Return the moment that is `time` away, as Neon writes it."""
-    return (datetime.now(UTC) + time).strftime("%Y-%m-%dT%H:%M:%SZ")
+def expiry(life: timedelta) -> str:
+    """Return the moment at which a branch made now ends, as Neon writes it."""
+    return (datetime.now(UTC) + life).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -80,11 +80,11 @@ def test_what_keeps_all_data_is_not_refused(statement: str) -> None:
     assert refused(statement, before=BEFORE) == []
 
 
-def test_a_loss_that_the_settings_name_is_told_and_not_refused() -> None:
+def test_a_loss_that_the_settings_name_is_a_warning_and_not_refused() -> None:
     options = JudgeOptions(level="error", allow_data_loss=("0001_m",))
     found = verdict("DROP TABLE orders", "DROP TABLE audit.log", before=BEFORE, options=options)
     assert [each.tag for each in found.refusals] == ["0002_m"]
-    assert found.cautions == (
+    assert found.warnings == (
         "0001_m.sql:1 DROP TABLE orders: takes away the table orders with its rows (allowed in the stack file)",
     )
 
@@ -93,6 +93,6 @@ def test_a_table_that_may_have_been_there_before_is_not_taken_for_a_fresh_one() 
     assert len(refused("CREATE TABLE IF NOT EXISTS orders (id int); DROP TABLE orders", before=BEFORE)) == 1
 
 
-def test_a_name_in_allow_data_loss_that_is_no_migration_is_told() -> None:
+def test_a_name_in_allow_data_loss_that_is_no_migration_is_a_warning() -> None:
     found = verdict("SELECT 1", options=JudgeOptions(level="off", allow_data_loss=("0001_typo",)))
-    assert found.cautions == ("allow_data_loss names 0001_typo, which is no migration of this folder",)
+    assert found.warnings == ("allow_data_loss names 0001_typo, which is no migration of this folder",)

@@ -47,7 +47,7 @@ def test_the_level_says_what_refuses(level: module.Level, statement: str, expect
     assert [f"exclude the rule {expected}." in each for each in found] == ([] if expected is None else [True])
 
 
-def test_a_finding_below_the_level_is_kept_to_be_told() -> None:
+def test_a_finding_below_the_level_is_kept_for_the_review() -> None:
     found = verdict(STYLE, options=JudgeOptions(level="error"))
     assert not found.refusals
     assert [each.rule for each in found.findings] == ["prefer-timestamp-tz"]

@@ -10,7 +10,7 @@ from environments.migrations.drizzle.journal import DrizzleJournal
 from environments.migrations.model import Applied, BrokenMigrationsError
 from tests.migrations.folders import STEP, WHEN, journal, write_journal
 
-APP = Path(__file__).resolve().parents[2] / "app" / "drizzle"
+APP = Path(__file__).resolve().parents[3] / "app" / "drizzle"
 
 
 def test_the_folder_of_the_example_app_is_read_as_drizzle_reads_it() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from environments.migrations.checks.judge import JudgeOptions
-from environments.migrations.plain.files import PlainSql
+from environments.migrations.plain import PlainSql
 from tests.migrations.examples import EARLY, RUNNABLE, SETUP, UNRUNNABLE
 from tests.migrations.folders import refused
 

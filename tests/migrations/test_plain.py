@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from environments.migrations.model import Applied, BrokenMigrationsError
-from environments.migrations.plain.files import PlainSql
+from environments.migrations.plain import PlainSql
 from environments.migrations.tools import tool_for
 from tests.migrations.folders import folders, journal, plain
 
@@ -41,7 +41,7 @@ def test_pending_is_whatever_has_no_row_of_its_name(tmp_path: Path) -> None:
         (
             "0002_b",
             "SELECT 1;--> statement-breakpoint",
-            "0002_b.sql: it was made by drizzle-kit, and the folder has no",
+            "0002_b.sql: drizzle-kit made it, and the folder has no",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""How many rows each table holds: exact, small tables first, as far as the time reaches."""
+"""How many rows each table has: exact, small tables first, as long as there is time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 from environments.clients.lazy_imports import psycopg, sql
 from environments.clients.postgres import Connection
-from environments.database.app_role import user_schemas
+from environments.database.schemas import user_schemas
 
 _SECONDS = 20.0
 
@@ -17,7 +17,7 @@ WHERE c.relkind = 'r' AND n.nspname = ANY(%s) ORDER BY c.relpages, n.nspname, c.
 
 
 def count_tables(connection: Connection, seconds: float = _SECONDS) -> dict[str, int | None]:
-    """Return the rows of each table, None for those that there was no time left for."""
+    """Return the rows of each table, None for those for which no time was left."""
     deadline = time.monotonic() + seconds
     counted: dict[str, int | None] = {}
     for schema, table in connection.execute(_TABLES, (user_schemas(connection),)).fetchall():

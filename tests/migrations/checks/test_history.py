@@ -50,7 +50,7 @@ CASES: dict[str, Case] = {
             f'already, it would be skipped in silence. Set its "when" in meta/_journal.json to {TWO.order + 1000}.'
         ),
     ),
-    "one that ran and is dated anew": (
+    "one that ran and got a later date": (
         (ONE, replace(TWO, order=TWO.order + 5)),
         applied(ONE, TWO),
         (
@@ -88,28 +88,28 @@ def test_two_applied_ones_that_changed_places_are_both_refused() -> None:
     assert [each.tag for each in refusals] == ["0000_m", "0001_m"]
 
 
-def test_other_line_ends_are_told_and_not_refused() -> None:
+def test_other_line_ends_are_a_warning_and_not_refused() -> None:
     windows = replace(migration("SELECT 1;\r\n", TWO.tag), order=TWO.order)
-    refusals, told = history_refusals((ONE, windows), applied(ONE, TWO), TOOL)
+    refusals, harmless = history_refusals((ONE, windows), applied(ONE, TWO), TOOL)
     assert refusals == []
-    assert told == [
+    assert harmless == [
         "0001_m.sql differs from what ran in its line ends alone: put '*.sql text eol=lf' into .gitattributes"
     ]
 
 
 def test_dates_that_go_back_among_applied_ones_do_no_harm() -> None:
     early = replace(TWO, order=ONE.order - 5)
-    refusals, told = history_refusals((ONE, early, THREE), applied(early, ONE), TOOL)
+    refusals, harmless = history_refusals((ONE, early, THREE), applied(early, ONE), TOOL)
     assert refusals == []
-    assert told == ["0001_m is dated before 0000_m; both ran, so it does no harm"]
+    assert harmless == ["0001_m is dated before 0000_m; both ran, so it does no harm"]
 
 
-def test_drizzle_1_runs_late_ones_and_that_is_told() -> None:
+def test_drizzle_1_runs_late_ones_and_that_is_a_warning() -> None:
     tool = DrizzleFolders()
     first, second = (migration("SELECT 1", f"2026112413340{n}_m", 20261124133400 + n) for n in range(2))
-    refusals, told = history_refusals((first, second), applied(second, named=True), tool)
+    refusals, harmless = history_refusals((first, second), applied(second, named=True), tool)
     assert refusals == []
-    assert told == [f"{first.tag} is older than what ran last: other databases may have run it before that"]
+    assert harmless == [f"{first.tag} is older than what ran last: other databases may have run it before that"]
 
 
 def test_drizzle_1_refuses_what_was_changed_or_taken_away() -> None:

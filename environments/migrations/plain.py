@@ -1,6 +1,6 @@
 """Plain SQL files `NNNN_name.sql`, run in the order of their numbers, each in a transaction of its own.
 
-The second tool beside drizzle, for projects without one: the files alone, and a table that says which ones ran.
+For projects without a tool: the files alone, and a table that says which ones ran.
 """
 
 from __future__ import annotations
@@ -12,8 +12,14 @@ from pathlib import Path
 
 from environments.clients.postgres import Connection
 from environments.migrations.files import BREAKPOINT, read_text, sha256
-from environments.migrations.matching import explained
-from environments.migrations.model import Applied, BrokenMigrationsError, Migration, Refusal, refuse_broken
+from environments.migrations.model import (
+    Applied,
+    BrokenMigrationsError,
+    Migration,
+    Refusal,
+    explained,
+    refuse_broken,
+)
 from environments.migrations.sql import split
 
 TABLE_SQL = """\
@@ -50,7 +56,7 @@ class PlainSql:
                 if BREAKPOINT in text:
                     raise BrokenMigrationsError(
                         path.name,
-                        "it was made by drizzle-kit, and the folder has no meta/_journal.json",
+                        "drizzle-kit made it, and the folder has no meta/_journal.json",
                         "Bring the journal back with git checkout",
                     )
                 found.append(Migration(path.stem, path.name, sha256(text), int(numbered[1]), split(text), text))
@@ -63,9 +69,9 @@ class PlainSql:
         return tuple(found)
 
     def applied(self, connection: Connection) -> tuple[Applied, ...]:
-        """Return the rows of environments.migrations, none if it isn't there."""
-        there = connection.execute("SELECT to_regclass('environments.migrations') IS NOT NULL").fetchone()
-        if not (there and there[0]):
+        """Return the rows of environments.migrations, none if there is no such table."""
+        found = connection.execute("SELECT to_regclass('environments.migrations') IS NOT NULL").fetchone()
+        if not (found and found[0]):
             return ()
         rows = connection.execute("SELECT name, hash FROM environments.migrations ORDER BY applied_at, name").fetchall()
         return tuple(Applied(hash_, _number(name), name) for name, hash_ in rows)
@@ -74,6 +80,14 @@ class PlainSql:
         """Return what isn't in the table."""
         done = {each.tag for each in explained(migrations, applied).values()}
         return tuple(each for each in migrations if each.tag not in done)
+
+
+def record_plain(connection: Connection, migration: Migration) -> None:
+    """Note a migration in environments.migrations."""
+    connection.execute(TABLE_SQL.encode())
+    connection.execute(
+        "INSERT INTO environments.migrations (name, hash) VALUES (%s, %s)", (migration.tag, migration.hash)
+    )
 
 
 def _number(name: str) -> int:

@@ -1,8 +1,8 @@
-"""Work on a table's rows is told where the same transaction keeps visitors out of the table."""
+"""Work on a table's rows is a warning where the same transaction keeps visitors out of the table."""
 
 import pytest
 
-from environments.migrations.plain.files import PlainSql
+from environments.migrations.plain import PlainSql
 from tests.migrations.folders import verdict
 
 BEFORE = "CREATE TABLE orders (id int PRIMARY KEY, note text); CREATE TABLE items (id int PRIMARY KEY);"
@@ -18,8 +18,8 @@ ADD = "ALTER TABLE orders ADD COLUMN total numeric"
         "DO $$ BEGIN UPDATE orders SET total = 0 WHERE id < 9; END $$",
     ],
 )
-def test_it_is_told_of_the_first_statement_that_works_on_the_rows(work: str) -> None:
-    [found] = verdict(ADD, work, "UPDATE orders SET total = 1 WHERE id < 3", before=BEFORE).cautions
+def test_it_is_a_warning_about_the_first_statement_that_works_on_the_rows(work: str) -> None:
+    [found] = verdict(ADD, work, "UPDATE orders SET total = 1 WHERE id < 3", before=BEFORE).warnings
     assert found.startswith("0002_m.sql:1 ")
     assert "in which 0001_m.sql:1 locks readers and writers out of orders" in found
     assert found.endswith("bring it in a pulumi up of its own")
@@ -34,9 +34,9 @@ def test_it_is_told_of_the_first_statement_that_works_on_the_rows(work: str) -> 
         ("ALTER TABLE orders ALTER COLUMN note SET STATISTICS 200", "CREATE INDEX notes ON orders (note)"),
     ],
 )
-def test_there_is_nothing_to_tell_where_nobody_waits_for_it(pending: tuple[str, ...]) -> None:
-    assert verdict(*pending, before=BEFORE).cautions == ()
+def test_it_is_no_warning_where_nobody_waits_for_it(pending: tuple[str, ...]) -> None:
+    assert verdict(*pending, before=BEFORE).warnings == ()
 
 
 def test_files_with_a_transaction_each_keep_nobody_out() -> None:
-    assert verdict(ADD, "UPDATE orders SET total = 0 WHERE id < 9", before=BEFORE, tool=PlainSql()).cautions == ()
+    assert verdict(ADD, "UPDATE orders SET total = 0 WHERE id < 9", before=BEFORE, tool=PlainSql()).warnings == ()

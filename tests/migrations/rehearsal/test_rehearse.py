@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from environments.clients.neon import Address, Neon
-from environments.migrations.limits import Limits
-from environments.migrations.rehearsal import is_valid, receipt_digest, rehearse, told_of
-from environments.migrations.result import MigrationFailedError
+from environments.ids import BranchId
+from environments.migrations.errors import MigrationFailedError
+from environments.migrations.rehearsal.receipt import Receipt, TableCount, receipt_digest
+from environments.migrations.rehearsal.rehearse import rehearse
+from environments.migrations.rehearsal.scratch_branch import delete_leftovers, scratch_branch
 from environments.migrations.run import Pending
-from environments.migrations.scratch_branch import delete_leftovers, throwaway
+from environments.migrations.session import Limits
 from environments.migrations.tools import tool_for
 from tests.localcloud.neon.hosting import Project
 from tests.migrations.written import KINDS, write
@@ -25,7 +27,6 @@ LIMITS = Limits(lock=2, statement=10, run=20)
 
 @pytest.fixture
 def served(database: Database) -> Address:
-    project = database.project
     return database.address
 
 
@@ -47,7 +48,7 @@ def test_it_runs_on_a_copy_and_leaves_the_served_branch_and_nothing_else(
     todo = pending(app, url, kind, ("wide", "ALTER TABLE t ADD m int;DELETE FROM t WHERE n > 900;SELECT pg_sleep(0.3)"))
     with Neon() as neon:
         receipt = rehearse(neon, served, todo, LIMITS)
-    assert ("t", 1000, 900) in receipt.rows
+    assert TableCount(table="t", before=1000, after=900) in receipt.rows
     held = {(lock.table, lock.mode): lock for lock in receipt.locks}
     assert {table for table, _ in held} == {"t"}
     assert held["t", "AccessExclusiveLock"].blocks == "reads and writes"
@@ -55,7 +56,7 @@ def test_it_runs_on_a_copy_and_leaves_the_served_branch_and_nothing_else(
     assert held["t", "RowExclusiveLock"].blocks == "writes to the 100 rows that it changes"
     assert [each.number for each in receipt.statements] == [1, 2, 3]
     assert receipt.statements[2].seconds >= 0.3
-    assert "t: reads and writes wait" in told_of(receipt)
+    assert "t: reads and writes wait" in str(receipt)
     assert query(owner, "SELECT count(*), max(n) FROM t") == [(1000, 1000)]
     assert todo.tool.applied(owner) == ()
     assert names(project) == before
@@ -64,7 +65,7 @@ def test_it_runs_on_a_copy_and_leaves_the_served_branch_and_nothing_else(
 def test_the_copy_has_productions_size_and_an_end(served: Address, project: Project) -> None:
     size = {"autoscaling_limit_min_cu": 0.5, "autoscaling_limit_max_cu": 2}
     project.host.call("PATCH", f"{project.path}/endpoints/{project.endpoint}", {"endpoint": size})
-    with Neon() as neon, throwaway(neon, served) as copy:
+    with Neon() as neon, scratch_branch(neon, served) as copy:
         compute = neon.endpoints(served.project, copy.branch)[0]
         branch = neon.branch(served.project, copy.branch)
     assert (compute.min_cu, compute.max_cu) == (0.5, 2)
@@ -98,10 +99,11 @@ def test_what_a_crash_left_is_deleted_and_nothing_that_only_looks_like_it(served
 def test_a_receipt_holds_for_these_files_on_this_branch_and_for_a_week(app: Path, url: str, served: Address) -> None:
     todo = pending(app, url, "plain", ("made", "CREATE TABLE t (n int)"))
     digest = receipt_digest(todo, served.branch, LIMITS)
-    fresh = {"digest": digest, "at": datetime.now(UTC).isoformat()}
-    assert is_valid(fresh, digest)
-    assert not is_valid(fresh | {"at": (datetime.now(UTC) - timedelta(days=8)).isoformat()}, digest)
-    assert not is_valid(None, digest)
-    assert receipt_digest(todo, "br-other", LIMITS) != digest
+    now = datetime.now(UTC)
+    fresh = Receipt(digest=digest, at=now.isoformat(), seconds=1, overhead=1, statements=(), locks=(), rows=())
+    assert fresh.holds_for(digest)
+    assert not replace(fresh, at=(now - timedelta(days=8)).isoformat()).holds_for(digest)
+    assert not fresh.holds_for("another")
+    assert receipt_digest(todo, BranchId("br-other"), LIMITS) != digest
     assert receipt_digest(todo, served.branch, replace(LIMITS, lock=1)) != digest
     assert receipt_digest(pending(app, url, "plain", ("made", "SELECT 1")), served.branch, LIMITS) != digest

@@ -1,1 +1,0 @@
-"""Migrations as a folder of plain SQL files."""
