@@ -8,7 +8,6 @@ import pulumi
 from components.environment import Environment
 from environments.clients.app_files import app_digest
 from environments.clients.credentials import CredentialsError, require_credentials
-from environments.plan.dropped import dropped
 from environments.plan.plan import Digests, folders, foreign_stacks, plan
 from environments.program.other_stacks import read_exports
 from environments.program.stack_file import read_stack
@@ -19,9 +18,7 @@ try:
     require_credentials(os.environ)
     settings = read_stack(stack)
     digests = Digests(**{name: app_digest(Path(folder)) for name, folder in folders(settings).items()})
-    exports = read_exports([stack, *foreign_stacks(settings, stack)])
-    for sentence in dropped(settings.branches, exports.pop(stack)):
-        pulumi.log.warn(sentence)
+    exports = read_exports(foreign_stacks(settings, stack))
     topology = plan(settings, stack, exports, digests)
 except (CredentialsError, SettingsError) as error:
     raise pulumi.RunError(str(error)) from None
@@ -29,7 +26,6 @@ except (CredentialsError, SettingsError) as error:
 environment = Environment(stack, topology, os.environ.get("VERCEL_TEAM"))
 pulumi.export("projects", {"neon": environment.neon_project, "vercel": environment.vercel_project})
 pulumi.export("branches", {name: branch.branch.id for name, branch in environment.branches.items()})
-pulumi.export("leaving", topology.leaving or None)
 pulumi.export("expires", environment.expiries or None)
 pulumi.export("served", environment.cutover.served)
 pulumi.export("way_back", environment.migration.way_back)

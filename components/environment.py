@@ -13,7 +13,7 @@ import pulumiverse_vercel as vercel
 from components import branch as neon_side
 from components import variables as vercel_side
 from components.served import Served, make_guest, needs
-from environments.ids import Fingerprint, VariableId, VercelProject
+from environments.ids import BranchKey, Fingerprint, VariableId, VercelProject
 from environments.plan.topology import (
     BranchPlan,
     DefaultBranch,
@@ -25,13 +25,12 @@ from environments.plan.topology import (
     Topology,
 )
 from environments.program import existing as already_there
-from environments.program.own import VariableDrift, later, later_id
-from environments.resources import variable_drift
+from environments.program.own import Inventory, TemporaryBranch, VariableDrift, later, later_id
+from environments.resources import inventory, variable_drift
 from environments.resources.cutover import Cutover
 from environments.resources.deployment import Deployment
 from environments.resources.migration import Migration
 from environments.resources.ready import Ready
-from environments.resources.temporary_branch import TemporaryBranch
 
 
 class Environment(pulumi.ComponentResource):
@@ -53,6 +52,7 @@ class Environment(pulumi.ComponentResource):
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
         self._guest = make_guest(topology, self.neon_project, self)
         self._adopted = already_there.adopted_branch(topology.stack)
+        self._inventory()
         self.branches: dict[str, neon_side.Branch] = {}
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
@@ -74,6 +74,11 @@ class Environment(pulumi.ComponentResource):
             key: made.branch for key, made in self.branches.items() if isinstance(made.branch, TemporaryBranch)
         }
         return {key: branch.expires_at for key, branch in temporary.items()}
+
+    def _inventory(self) -> Inventory:
+        branches = {BranchKey(plan.key): plan.deletion for plan in self._topology.branches}
+        opts = pulumi.ResourceOptions(parent=self)
+        return Inventory(self._topology.stack, inventory.Inputs(branches=branches), opts)
 
     def _projects(self) -> tuple[pulumi.Input[str], pulumi.Input[str], pulumi.Input[str] | None]:
         projects = self._topology.projects
@@ -104,7 +109,7 @@ class Environment(pulumi.ComponentResource):
             parent_name=name,
             parent_is_own=isinstance(plan.parent, OwnBranch),
             plan=plan,
-            lends=topology.guard is None,
+            shareable=topology.guard is None,
             guests=self._guest.kept if self._guest and isinstance(plan.parent, NoBranch) else {},
             database=topology.database,
             owner=topology.owner,
@@ -116,7 +121,7 @@ class Environment(pulumi.ComponentResource):
         )
         return neon_side.Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
 
-    def _parent(self, plan: BranchPlan) -> pulumi.Input[str | None]:
+    def _parent(self, plan: BranchPlan) -> pulumi.Input[str] | None:
         match plan.parent:
             case OwnBranch(name):
                 own: pulumi.Output[str] = self.branches[name].branch.id
@@ -139,7 +144,7 @@ class Environment(pulumi.ComponentResource):
                     branch=branch.branch.id,
                     endpoint=branch.endpoint.id,
                     login=branch.access,
-                    fork=branch.origin.fork,
+                    fork=branch.source.fork,
                     copied_from=branch.copied_from,
                 )
             case ForeignBranch():
@@ -148,7 +153,7 @@ class Environment(pulumi.ComponentResource):
                 guest = self._guest
                 return Served(project=self.neon_project, branch=guest.branch, endpoint=guest.endpoint, login=guest)
 
-    def _default(self) -> pulumi.Input[str | None]:
+    def _default(self) -> pulumi.Input[str]:
         if self._default_branch:
             return self._default_branch
         found: pulumi.Output[str] = neon.get_project_output(id=self.neon_project).default_branch_id

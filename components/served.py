@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from components.branch import size
+from environments.ids import Transaction
 from environments.plan.topology import ForeignBranch, Topology
 from environments.resources.app_login import AppLogin
 from environments.resources.external_login import ExternalLogin
@@ -21,7 +22,7 @@ class Served:
     branch: pulumi.Output[str]
     endpoint: pulumi.Output[str]
     login: AppLogin | ExternalLogin
-    fork: pulumi.Output[str] | str = ""
+    fork: pulumi.Output[Transaction | None] | str = ""
     copied_from: dict[str, pulumi.Input[Any]] | None = None
 
 

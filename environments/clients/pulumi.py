@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from environments.branches.adopting import ADOPTING
+from environments.clients.adopting import ADOPTING
 
 _CLOCK_TICK = 2.0
 """Seconds: the time of boot, from which a process' start is counted, is told in whole ones."""

@@ -10,10 +10,11 @@ from environments.clients.lazy_imports import psycopg
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, Connection, connected
 from environments.cutover.review import is_known
-from environments.database.copy.fill import read_note
+from environments.database.copy.note import read_note
 from environments.database.marker import read_mark
 from environments.database.provenance import EVERY_ROW, broken
 from environments.database.rows import RowCount, count_rows
+from environments.ids import BranchId
 
 ANY = -1
 _COUNT_SECONDS = 20.0
@@ -94,7 +95,7 @@ def own_rows(connection: Connection, branch: str, roles: list[str], baseline: st
     """
     if reason := broken(connection, branch, roles, baseline):
         return RowCount((), f"{reason} ({_REMEDY})")
-    note = read_note(connection, branch)
+    note = read_note(connection, BranchId(branch))
     return count_rows(connection, max(int(baseline), since, int(note.begins) if note else 0), _COUNT_SECONDS)
 
 

@@ -20,12 +20,12 @@ from environments.clients.vercel import Vercel
 from environments.cutover.guard import Allowance, LeftBehindError, address, copies_again, rows_of
 from environments.cutover.probe import Health, UnhealthyError, probe
 from environments.database.app_role import baseline
+from environments.database.copy.carry_over import carry_over, was_cut_short
 from environments.database.fence import lift_fence, raise_fence
 from environments.database.logins import close_login, drain, existing
 from environments.database.marker import BranchMarker, Claim, drop_claim, read_mark, write_mark
 from environments.database.provenance import EVERY_ROW, note_served
 from environments.database.rows import RowCount, count_rows
-from environments.resources.transfer import copy_again, cut_short
 
 _KEPT = ("neon", "branch", "endpoint", "database", "owner", "role", "roles", "served_name", "baseline", "claim")
 _DOMAIN_PATIENCE = 10.0
@@ -79,8 +79,10 @@ def fence_later(props: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _make_whole(leaving: dict[str, Any], props: dict[str, Any]) -> None:
     """Fill a copy anew that a killed update left without its rows: the probe comes before the fence, and needs them."""
-    if cut_short(props) and copies_again(leaving, props):
-        log.info(f"an update was cut short while the rows were carried over: {copy_again(leaving, props)}")
+    if props.get("copy") and was_cut_short(address(props)) and copies_again(leaving, props):
+        log.info(
+            f"an update was cut short while the rows were carried over: {carry_over(address(leaving), address(props))}"
+        )
 
 
 def _move(props: dict[str, Any], leaving: dict[str, Any] | None, *, newly: bool) -> str:
@@ -170,7 +172,7 @@ def _close(
     undo.callback(lift_fence, owner, [leaving["role"]], leaving["database"], leaving["owner"])
     raise_fence(owner, existing(owner, leaving["roles"]))
     if since is not None:
-        log.info(f"carried over behind the fence: {copy_again(leaving, props)}")
+        log.info(f"carried over behind the fence: {carry_over(address(leaving), address(props))}")
         with _owner(props) as copy:
             since.append(baseline(copy))
             lift_fence(copy, [props["role"]], props["database"], props["owner"])

@@ -10,8 +10,9 @@ from typing import Any, TypeVar, cast, overload
 
 import pulumi
 
+from environments.ids import Transaction
 from environments.props import encode, fields_of
-from environments.resources import variable_drift
+from environments.resources import branch_source, inventory, temporary_branch, transfer, variable_drift
 
 T = TypeVar("T")
 
@@ -52,6 +53,44 @@ class LegacyResource(pulumi.CustomResource):
     def __init__(self, _provider: Any, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         """Register it under the type of its class."""
         super().__init__(f"environments:index:{type(self).__name__}", name, props, opts)
+
+
+class BranchSource(Own):
+    """The settled source of one branch."""
+
+    fork: pulumi.Output[Transaction | None]
+
+    def __init__(self, name: str, inputs: branch_source.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Settle where the branch that `inputs` name comes from."""
+        super().__init__(name, inputs, branch_source.Outputs, opts)
+
+
+class Inventory(Own):
+    """What an environment knew of itself at its last update."""
+
+    def __init__(self, name: str, inputs: inventory.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Note what `inputs` say for the next update."""
+        super().__init__(name, inputs, inventory.Outputs, opts)
+
+
+class TemporaryBranch(Own):
+    """A branch with an end. `expires_at` is when, in RFC 3339; Neon deletes it then or a little later."""
+
+    expires_at: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: temporary_branch.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the branch that `inputs` describe."""
+        super().__init__(name, inputs, temporary_branch.Outputs, opts)
+
+
+class Transfer(Own):
+    """A branch filled by dump and restore; `seconds` is how long that took, 0 if it isn't known."""
+
+    seconds: pulumi.Output[float]
+
+    def __init__(self, name: str, inputs: transfer.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Fill the branch that `inputs` name."""
+        super().__init__(name, inputs, transfer.Outputs, opts)
 
 
 class VariableDrift(Own):

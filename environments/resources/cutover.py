@@ -20,7 +20,7 @@ from pulumi.dynamic import (
 )
 
 from environments import log
-from environments.branches.adopting import adopting
+from environments.clients.adopting import adopting
 from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
 from environments.clients.vercel import Vercel, visit

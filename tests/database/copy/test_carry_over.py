@@ -5,20 +5,23 @@ The source is a project of the older Postgres that Debian installs, the copy one
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from environments.database.copy import dump
-from environments.database.copy.dump import DumpError, find_tools
-from environments.database.copy.fill import Place, TransferError, fill, read_note, refusal
+from environments.clients.neon import Address, Neon
+from environments.database.copy import programs
+from environments.database.copy.carry_over import CopyError, carry_over, copy_refusal, was_cut_short
+from environments.database.copy.note import read_note
+from environments.database.copy.programs import DumpError, find_tools
 from environments.database.rows import count_rows
+from environments.ids import BranchId, DatabaseName, EndpointId, NeonProject
 from localcloud.neon.installations import Installations
-from tests.localcloud.neon.hosting import Host, Project
+from tests.localcloud.neon.hosting import API_KEY, Host, Project
 from tests.resources.computes import OWNER, Cluster, Session, own_cluster, run
 
 pytestmark = pytest.mark.slow
@@ -54,12 +57,21 @@ ALTER DATABASE neondb SET search_path = "$user", public, drizzle; ALTER ROLE app
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tools() -> Iterator[None]:
-    """The programs of the newer version, where a user would name their folder."""
-    os.environ[dump.FOLDER_VARIABLE] = str(Installations.find().default.bin)
-    yield
-    del os.environ[dump.FOLDER_VARIABLE]
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A Neon of this module's own, in a process of its own."""
+    folder = tmp_path_factory.mktemp("neon")
+    host = Host(folder / "state", folder / "host.log").start()
+    yield host
+    host.end()
+
+
+@pytest.fixture(autouse=True)
+def surroundings(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Neon is, and the programs of the newer version, where a user would name their folder."""
+    monkeypatch.setenv("NEON_API_HOST", f"http://127.0.0.1:{host.api_port}/api/v2")
+    monkeypatch.setenv("NEON_API_KEY", API_KEY)
+    monkeypatch.setenv(programs.FOLDER_VARIABLE, str(Installations.find().default.bin))
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +93,25 @@ def newer(host: Host) -> Project:
 
 
 @pytest.fixture
-def source(older: Project) -> Iterator[Place]:
+def source(older: Project) -> Iterator[Address]:
     """A branch of the older project, of the test's own."""
-    branch = older.branch(f"b{len(older.host.call('GET', f'{older.path}/branches')['branches'])}")["branch"]["id"]
-    yield Place(older.uri(branch), branch, OWNER)
-    older.host.call("DELETE", f"{older.path}/branches/{branch}")
+    with own_branch(older) as address:
+        yield address
 
 
 @pytest.fixture
-def target(newer: Project) -> Iterator[Place]:
+def target(newer: Project) -> Iterator[Address]:
     """An empty branch of the newer project."""
-    branch = newer.branch(f"b{len(newer.host.call('GET', f'{newer.path}/branches')['branches'])}")["branch"]["id"]
-    yield Place(newer.uri(branch), branch, OWNER)
-    newer.host.call("DELETE", f"{newer.path}/branches/{branch}")
+    with own_branch(newer) as address:
+        yield address
+
+
+@contextmanager
+def own_branch(project: Project) -> Iterator[Address]:
+    made = project.branch(f"b{len(project.host.call('GET', f'{project.path}/branches')['branches'])}")
+    branch, endpoint = BranchId(made["branch"]["id"]), EndpointId(made["endpoints"][0]["id"])
+    yield Address(NeonProject(project.answer["project"]["id"]), branch, endpoint, DatabaseName("neondb"), OWNER)
+    project.host.call("DELETE", f"{project.path}/branches/{branch}")
 
 
 @pytest.fixture(scope="module")
@@ -106,22 +124,27 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield cluster
 
 
-def session(place: Place) -> Session:
-    return psycopg.connect(place.uri, autocommit=True)
+def uri(place: Address) -> str:
+    with Neon() as neon:
+        return neon.uri(place, pooled=False)
 
 
-def ask(place: Place, statement: str) -> list[tuple[object, ...]]:
+def session(place: Address) -> Session:
+    return psycopg.connect(uri(place), autocommit=True)
+
+
+def ask(place: Address, statement: str) -> list[tuple[object, ...]]:
     with session(place) as connection:
         return run(connection, statement)
 
 
-def major(place: Place) -> int:
+def major(place: Address) -> int:
     with session(place) as connection:
         return connection.info.server_version // 10_000
 
 
-def test_a_database_is_carried_over_whole_to_a_newer_postgres(source: Place, target: Place) -> None:
-    filled = fill(source, target)
+def test_a_database_is_carried_over_whole_to_a_newer_postgres(source: Address, target: Address) -> None:
+    filled = carry_over(source, target)
     assert major(source) < major(target)
     assert filled.rows == 200 + 2000 + 1 + 1 + 1 + 1 + 1
     assert ask(target, "SELECT count(*), sum(paid)::numeric(20, 6) FROM orders") == ask(
@@ -134,8 +157,8 @@ def test_a_database_is_carried_over_whole_to_a_newer_postgres(source: Place, tar
     assert ask(target, "SELECT hash FROM migrations") == [("abc",)], "the database's own search_path came along"
 
 
-def test_roles_come_along_without_a_login_and_with_exactly_their_privileges(source: Place, target: Place) -> None:
-    fill(source, target)
+def test_roles_come_along_without_a_login_and_with_exactly_their_privileges(source: Address, target: Address) -> None:
+    carry_over(source, target)
     assert ask(target, "SELECT rolcanlogin, rolconfig FROM pg_roles WHERE rolname = 'app'") == [
         (False, ["statement_timeout=7s"])
     ]
@@ -148,11 +171,11 @@ def test_roles_come_along_without_a_login_and_with_exactly_their_privileges(sour
     assert ask(target, "SELECT polroles::regrole[]::text FROM pg_policy") == [("{app}",)]
 
 
-def test_what_is_written_while_it_is_read_counts_from_the_snapshot_on(source: Place, target: Place) -> None:
+def test_what_is_written_while_it_is_read_counts_from_the_snapshot_on(source: Address, target: Address) -> None:
     with session(source) as writer, session(source) as counting:
         writer.execute("BEGIN")
         writer.execute("INSERT INTO customers (name) VALUES ('under way')")
-        filled = fill(source, target)
+        filled = carry_over(source, target)
         writer.execute("COMMIT")
         writer.execute("INSERT INTO customers (name) VALUES ('later')")
         count = count_rows(counting, int(filled.copied.fork), 20)
@@ -160,57 +183,60 @@ def test_what_is_written_while_it_is_read_counts_from_the_snapshot_on(source: Pl
     assert ask(target, "SELECT count(*) FROM customers") == [(200,)]
 
 
-def test_nothing_of_the_copy_counts_as_its_own_until_somebody_writes_to_it(source: Place, target: Place) -> None:
-    filled = fill(source, target)
+def test_nothing_of_the_copy_counts_as_its_own_until_somebody_writes_to_it(source: Address, target: Address) -> None:
+    filled = carry_over(source, target)
     with session(target) as connection:
         assert count_rows(connection, int(filled.copied.begins), 20).total == 0
         connection.execute("INSERT INTO customers (name) VALUES ('visitor')")
         assert count_rows(connection, int(filled.copied.begins), 20).total == 1
 
 
-def test_a_copy_is_filled_again_with_what_changed_and_nothing_of_before(source: Place, target: Place) -> None:
-    before = fill(source, target)
+def test_a_copy_is_filled_again_with_what_changed_and_nothing_of_before(source: Address, target: Address) -> None:
+    before = carry_over(source, target)
     ask(source, "DELETE FROM orders WHERE id > 10")
     ask(source, "DROP TABLE gone CASCADE")
-    again = fill(source, target)
+    again = carry_over(source, target)
     assert ask(target, "SELECT count(*), to_regclass('gone') FROM orders") == [(10, None)]
     assert int(again.copied.fork) > int(before.copied.fork)
     with session(target) as connection:
         assert read_note(connection, target.branch) == again.copied
         assert again.copied.source == source.branch
-        assert read_note(connection, "br-another") is None
+        assert read_note(connection, BranchId("br-another")) is None
 
 
-def test_a_filling_that_was_cut_short_is_begun_anew(
-    source: Place, target: Place, monkeypatch: pytest.MonkeyPatch
+def test_a_copy_that_was_cut_short_is_made_from_the_beginning(
+    source: Address, target: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("environments.database.copy.fill.differences", lambda *_: ["a row fell off"])
-    with pytest.raises(TransferError, match="may not serve: a row fell off"):
-        fill(source, target)
+    assert not was_cut_short(target)
+    with monkeypatch.context() as patched:
+        patched.setattr("environments.database.copy.carry_over.differences", lambda *_: ["a row fell off"])
+        with pytest.raises(CopyError, match="may not serve: a row fell off"):
+            carry_over(source, target)
     with session(target) as connection:
         assert read_note(connection, target.branch) is None, "what differs is no copy"
-    monkeypatch.undo()
-    assert fill(source, target).rows == 2205
+    assert was_cut_short(target)
+    assert carry_over(source, target).rows == 2205
+    assert not was_cut_short(target)
 
 
-def test_a_branch_that_holds_anything_else_is_not_emptied(source: Place, target: Place) -> None:
+def test_a_branch_that_holds_anything_else_is_not_emptied(source: Address, target: Address) -> None:
     ask(target, "CREATE TABLE precious AS SELECT 1 AS n")
-    with pytest.raises(TransferError, match="holds tables already \\(precious"):
-        fill(source, target)
+    with pytest.raises(CopyError, match="holds tables already \\(precious"):
+        carry_over(source, target)
     assert ask(target, "SELECT n FROM precious") == [(1,)]
 
 
-def test_a_copy_that_was_written_to_is_not_emptied(source: Place, target: Place) -> None:
-    fill(source, target)
+def test_a_copy_that_was_written_to_is_not_emptied(source: Address, target: Address) -> None:
+    carry_over(source, target)
     ask(target, "INSERT INTO customers (name) VALUES ('visitor')")
-    with pytest.raises(TransferError, match=r"1 rows \(customers 1\) were written to .* would be lost"):
-        fill(source, target)
+    with pytest.raises(CopyError, match=r"1 rows \(customers 1\) were written to .* would be lost"):
+        carry_over(source, target)
     assert ask(target, "SELECT count(*) FROM customers WHERE name = 'visitor'") == [(1,)]
 
 
-def test_an_extension_and_a_physical_slot_are_no_obstacles(source: Place, target: Place) -> None:
+def test_an_extension_and_a_physical_slot_are_no_obstacles(source: Address, target: Address) -> None:
     ask(source, "CREATE EXTENSION hstore; SELECT pg_create_physical_replication_slot('s')")
-    fill(source, target)
+    carry_over(source, target)
     assert ask(target, "SELECT 'a=>1'::hstore -> 'a'") == [("1",)]
     ask(source, "SELECT pg_drop_replication_slot('s')")
 
@@ -220,12 +246,12 @@ def test_an_extension_and_a_physical_slot_are_no_obstacles(source: Place, target
     [
         (
             ("BEGIN", "UPDATE gone SET a = 2", "PREPARE TRANSACTION 'waiting'"),
-            "transactions are prepared \\(waiting\\)",
+            "prepared transactions \\(waiting\\)",
             "ROLLBACK PREPARED 'waiting'",
         ),
         (
             ("SELECT pg_create_logical_replication_slot('feed', 'pgoutput')",),
-            "logical replication slots \\(feed\\) stand",
+            "logical replication slots \\(feed\\) point",
             "SELECT pg_drop_replication_slot('feed')",
         ),
         (
@@ -236,12 +262,12 @@ def test_an_extension_and_a_physical_slot_are_no_obstacles(source: Place, target
     ],
 )
 def test_what_no_dump_holds_is_told_before_anything_is_done(
-    elsewhere: Cluster, target: Place, statements: tuple[str, ...], told: str, after: str
+    elsewhere: Cluster, target: Address, statements: tuple[str, ...], told: str, after: str
 ) -> None:
     with elsewhere.connect() as connection, session(target) as owner:
         for statement in statements:
             run(connection, statement)
-        assert re.search(told, refusal(connection, owner, 18))
+        assert re.search(told, copy_refusal(connection, owner, 18))
         run(connection, after)
     assert ask(target, "SELECT count(*) FROM pg_class WHERE relname = 'gone'") == [(0,)]
 
@@ -250,37 +276,36 @@ def test_an_object_that_the_owner_cannot_read_is_told(elsewhere: Cluster) -> Non
     with elsewhere.connect() as connection:
         run(connection, "CREATE ROLE plain LOGIN; CREATE TABLE private (n int)")
         with elsewhere.connect("plain") as plain:
-            assert "owner can't read gone, private: GRANT SELECT" in refusal(plain, None, 18)
+            assert "owner can't read gone, private: GRANT SELECT" in copy_refusal(plain, None, 18)
         run(connection, "GRANT SELECT ON gone, private TO plain")
         with elsewhere.connect("plain") as plain:
-            assert refusal(plain, None, 18) == ""
+            assert copy_refusal(plain, None, 18) == ""
         run(connection, "DROP OWNED BY plain; DROP ROLE plain; DROP TABLE private")
 
 
-def test_rows_do_not_go_to_an_older_version(source: Place, target: Place) -> None:
-    with pytest.raises(TransferError, match="go to the same or a newer version"):
-        fill(target, source)
+def test_rows_do_not_go_to_an_older_version(source: Address, target: Address) -> None:
+    with pytest.raises(CopyError, match="go to the same or a newer version"):
+        carry_over(target, source)
 
 
 def test_no_password_and_no_token_reaches_a_command_line(
-    source: Place, target: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    source: Address, target: Address, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     real = Installations.find().default.bin
     for program in ("pg_dump", "pg_restore"):
         script = tmp_path / program
         script.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/said\nenv >>{tmp_path}/env\nexec {real}/{program} "$@"\n')
         script.chmod(0o700)
-    monkeypatch.setenv(dump.FOLDER_VARIABLE, str(tmp_path))
-    monkeypatch.setenv("NEON_API_KEY", "napi_must_not_be_passed_on")
-    fill(source, target)
-    passwords = [psycopg.conninfo.conninfo_to_dict(place.uri)["password"] for place in (source, target)]
+    monkeypatch.setenv(programs.FOLDER_VARIABLE, str(tmp_path))
+    carry_over(source, target)
+    passwords = [psycopg.conninfo.conninfo_to_dict(uri(place))["password"] for place in (source, target)]
     said, env = (tmp_path / "said").read_text(), (tmp_path / "env").read_text()
     assert "--snapshot=" in said
     assert not [password for password in passwords if str(password) in said]
-    assert "napi_must_not_be_passed_on" not in env
+    assert API_KEY not in env
 
 
 def test_tools_that_are_too_old_are_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(dump.FOLDER_VARIABLE)
+    monkeypatch.delenv(programs.FOLDER_VARIABLE)
     with pytest.raises(DumpError, match=r"pg_restore of Postgres 99 or newer are needed.*postgresql-client-99"):
         find_tools(99)
