@@ -62,8 +62,8 @@ class Branch(pulumi.ComponentResource):
         self._name, self._args = name, args
         self.project = args.project
         self.source = self._settle()
-        plan = args.plan
-        self.branch = _permanent(self, name, args) if plan.lifetime is None else _temporary(self, name, args)
+        temporary = args.plan.lifetime is not None
+        self.branch = _temporary(self, name, args) if temporary else _permanent(self, name, args)
 
     @property
     def copied_from(self) -> dict[str, pulumi.Input[Any]] | None:

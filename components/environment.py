@@ -52,7 +52,6 @@ class Environment(pulumi.ComponentResource):
         self.neon_project, self.vercel_project, self._default_branch = self._projects()
         self._guest = make_guest(topology, self.neon_project, self)
         self._adopted = already_there.adopted_branch(topology.stack)
-        self._inventory()
         self.branches: dict[str, neon_side.Branch] = {}
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
@@ -65,6 +64,7 @@ class Environment(pulumi.ComponentResource):
         for key, branch in self.branches.items():
             if topology.served != OwnBranch(key):
                 branch.open(after=[self.cutover])
+        self._inventory()
         self.register_outputs({})
 
     @property
@@ -76,8 +76,9 @@ class Environment(pulumi.ComponentResource):
         return {key: branch.expires_at for key, branch in temporary.items()}
 
     def _inventory(self) -> Inventory:
+        """Note what the next update has to know of this one, once it is certain that this one is not refused."""
         branches = {BranchKey(plan.key): plan.deletion for plan in self._topology.branches}
-        opts = pulumi.ResourceOptions(parent=self)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.cutover, *self.branches.values()])
         return Inventory(self._topology.stack, inventory.Inputs(branches=branches), opts)
 
     def _projects(self) -> tuple[pulumi.Input[str], pulumi.Input[str], pulumi.Input[str] | None]:

@@ -78,7 +78,7 @@ def test_a_branch_of_that_name_which_is_not_a_killed_create_is_refused(
     assert there(project)["pr-7"]["id"] == id_
 
 
-def test_a_source_that_is_gone_is_told_when_the_branch_is_to_be_made_again(inputs: Inputs) -> None:
+def test_a_source_that_is_gone_is_named_when_the_branch_is_to_be_made_again(inputs: Inputs) -> None:
     new = copy_of(inputs, None)
     (refusal,) = RESOURCE.check(None, new).refusals
     assert "pr-7 is to be made as a copy of dev (stack dev), which isn't there" in refusal

@@ -26,7 +26,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.mark.parametrize(
-    ("statements", "told", "after"),
+    ("statements", "reason", "after"),
     [
         (
             ("BEGIN", "UPDATE gone SET a = 2", "PREPARE TRANSACTION 'waiting'"),
@@ -45,18 +45,18 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         ),
     ],
 )
-def test_what_no_dump_holds_is_told_before_anything_is_done(
-    elsewhere: Cluster, target: Address, statements: tuple[str, ...], told: str, after: str
+def test_what_no_dump_holds_is_refused_before_anything_is_done(
+    elsewhere: Cluster, target: Address, statements: tuple[str, ...], reason: str, after: str
 ) -> None:
     with elsewhere.connect() as connection, session(target) as owner:
         for statement in statements:
             run(connection, statement)
-        assert re.search(told, copy_refusal(connection, owner, 18))
+        assert re.search(reason, copy_refusal(connection, owner, 18))
         run(connection, after)
     assert ask(target, "SELECT count(*) FROM pg_class WHERE relname = 'gone'") == [(0,)]
 
 
-def test_an_object_that_the_owner_cannot_read_is_told(elsewhere: Cluster) -> None:
+def test_an_object_that_the_owner_cannot_read_is_refused(elsewhere: Cluster) -> None:
     with elsewhere.connect() as connection:
         run(connection, "CREATE ROLE plain LOGIN; CREATE TABLE private (n int)")
         with elsewhere.connect("plain") as plain:
