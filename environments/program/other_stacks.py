@@ -35,6 +35,4 @@ def _outputs(stack: str) -> dict[str, Any]:
 
 def _exports(outputs: dict[str, Any]) -> StackExports:
     projects = outputs.get("projects") or {}
-    return StackExports(
-        projects.get("neon"), projects.get("vercel"), outputs.get("branches") or {}, outputs.get("leaving") or {}
-    )
+    return StackExports(projects.get("neon"), projects.get("vercel"), outputs.get("branches") or {})

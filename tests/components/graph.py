@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks, settings
 
 from components.environment import Environment
-from environments.branches.adopting import ADOPTING
+from environments.clients.adopting import ADOPTING
 from environments.plan.topology import Topology
 from environments.plugin.legacy import Legacy
 from environments.plugin.registry import MODULES, resource_of
