@@ -6,9 +6,8 @@ from pathlib import Path
 import pulumi
 
 from components.credentials import CredentialsError, require_credentials
-from components.dropped import dropped
 from components.environment import Environment
-from components.other_stacks import read_exports
+from components.other_stacks import UnreadableStackError, read_exports
 from components.plan import Digests, folders, foreign_stacks, plan
 from components.settings import SettingsError
 from components.stack_file import read_stack
@@ -19,11 +18,9 @@ try:
     require_credentials(os.environ)
     settings = read_stack(stack)
     digests = Digests(**{name: app_digest(Path(folder)) for name, folder in folders(settings).items()})
-    exports = read_exports([stack, *foreign_stacks(settings, stack)])
-    for sentence in dropped(settings.branches, exports.pop(stack)):
-        pulumi.log.warn(sentence)
+    exports = read_exports(foreign_stacks(settings, stack))
     topology = plan(settings, stack, exports, digests)
-except (CredentialsError, SettingsError) as error:
+except (CredentialsError, SettingsError, UnreadableStackError) as error:
     raise pulumi.RunError(str(error)) from None
 
 environment = Environment(stack, topology, os.environ.get("VERCEL_TEAM"))

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from components.topology import Fate, StackExports
+from components.topology import Fate
 
 _GOES = "Neon deletes it with this update, with every row on it"
+_REFUSED = (
+    "nobody has let go of it: while Neon has it, this is refused. Put its line back, with retire: true (it goes, "
+    "with its rows) or release: true (it lives on), run pulumi up, then drop the line"
+)
 _TOLD: dict[Fate | None, str] = {
     "retired": f"it was retired: {_GOES}. To keep it, put its line back",
     "temporary": f"it is temporary: {_GOES}. To keep it, put its line back",
     "released": "it was released: in Neon it lives on as it is",
-    None: "nobody has let go of it: while Neon has it, this is refused. Put its line back, with retire: true (it goes, "
-    "with its rows) or release: true (it lives on), run pulumi up, then drop the line",
+    "kept": _REFUSED,
+    None: _REFUSED,
 }
 
 
-def dropped(kept: Collection[str], before: StackExports) -> list[str]:
-    """Return a sentence for each branch that isn't among those `kept`, given what the stack exported last.
+def dropped(kept: Collection[str], before: Mapping[str, Fate | None]) -> list[str]:
+    """Return a sentence for each branch that isn't among those `kept`.
 
-    After an update that failed a stack exports nothing. It is the engine that refuses to delete what is protected.
+    `before` has the branches that the environment had at its last update, and what was to become of each when its line
+    is dropped (None: the engine refuses). The engine itself refuses to delete what is protected.
     """
-    gone = [key for key in before.branches if key not in kept]
-    return [f"{key} is dropped; {_TOLD[before.leaving.get(key)]}" for key in gone]
+    return [f"{key} is dropped; {_TOLD[fate]}" for key, fate in before.items() if key not in kept]

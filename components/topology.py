@@ -213,9 +213,8 @@ class Topology:
 
 @dataclass(frozen=True)
 class StackExports:
-    """What an environment tells of itself in its stack outputs; `leaving` are the branches that may be dropped."""
+    """What another environment tells of itself in its stack outputs."""
 
     neon: str | None = None
     vercel: str | None = None
     branches: Mapping[str, str] = field(default_factory=dict)
-    leaving: Mapping[str, Fate] = field(default_factory=dict)
