@@ -1,6 +1,6 @@
 """The first `up` of a new stack, again and again: none fails, though the engine writes its state meanwhile.
 
-A program that read its own stack's outputs failed in 5 of 100 first ups (`failed to load checkpoint: EOF`).
+A program that read its own stack's outputs failed in 1 to 5 of 100 first ups (`failed to load checkpoint: EOF`).
 `FIRST_UPS=200` runs two hundred, some three seconds each.
 """
 
