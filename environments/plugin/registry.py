@@ -31,9 +31,5 @@ def resource_of(token: str) -> Typed[Any, Any]:
         raise EnvironmentsError(f"environments has no resource of the type {token}")
     module, _, name = MODULES[token].partition(":")
     kind = getattr(importlib.import_module(f"environments.resources.{module}"), name)
-    made = kind()
-    if not isinstance(made, Typed):
-        from environments.plugin.legacy import Legacy
-
-        return Legacy(made)
+    made: Typed[Any, Any] = kind()
     return made

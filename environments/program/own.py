@@ -62,14 +62,6 @@ class Own(pulumi.CustomResource):
             setattr(self, field.name, getattr(self, field.wire))
 
 
-class LegacyResource(pulumi.CustomResource):
-    """A resource over dicts. Goes when the last one is typed."""
-
-    def __init__(self, _provider: Any, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None) -> None:
-        """Register it under the type of its class."""
-        super().__init__(f"environments:index:{type(self).__name__}", name, props, opts)
-
-
 class AppLogin(Own):
     """The app's own login on one branch of the environment."""
 
