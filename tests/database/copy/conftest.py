@@ -1,4 +1,4 @@
-"""Two Neon projects, one of the older Postgres that Debian installs and one of the default version, with a branch each."""
+"""Two Neon projects with a branch each: one of the older Postgres that Debian installs, one of the default version."""
 
 from __future__ import annotations
 
