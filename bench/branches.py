@@ -11,7 +11,7 @@ from localcloud.program import Program
 COUNTS = (1, 10, 20)
 RUNS = 7
 GOAL = 15
-"""Milliseconds for each further branch, which is five resources: component, BranchSource, Branch, Endpoint, AppLogin."""
+"""Milliseconds for each further branch: component, BranchSource, Branch, Endpoint, AppLogin."""
 
 _FROM_DEV = {"from": {"stack": "dev", "branch": "dev"}}
 

@@ -9,16 +9,23 @@ from typing import cast
 import pulumi
 import pulumi_neon as neon
 
+from environments.branches.source import Kind, Source, WantedBranch
 from environments.clients.neon import Address
 from environments.cutover.pointer import CopiedFrom
 from environments.database.login import KeptLogin
-from environments.ids import BranchId, DatabaseName, EndpointId, NeonProject, RoleName
+from environments.ids import (
+    BranchId,
+    BranchKey,
+    DatabaseName,
+    EndpointId,
+    Lsn,
+    NeonProject,
+    RoleName,
+    StackName,
+)
 from environments.plan.topology import BranchPlan, Compute, NoBranch
-from environments.program.own import AppLogin, later, later_id
-from environments.resources import app_login
-from environments.resources.branch_source import BranchSource
-from environments.resources.temporary_branch import TemporaryBranch
-from environments.resources.transfer import Transfer
+from environments.program.own import AppLogin, BranchSource, TemporaryBranch, Transfer, later, later_id
+from environments.resources import app_login, branch_source, temporary_branch, transfer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +34,12 @@ class BranchArgs:
 
     project: pulumi.Input[str]
     source_project: pulumi.Input[str]
-    parent: pulumi.Input[str | None]
+    parent: pulumi.Input[str] | None
     parent_stack: str
     parent_name: str
     parent_is_own: bool
     plan: BranchPlan
-    lends: bool
+    shareable: bool
     external_logins: Mapping[BranchId, KeptLogin]
     database: str
     owner: str
@@ -46,7 +53,7 @@ class BranchArgs:
 class Branch(pulumi.ComponentResource):
     """One owned branch: where it comes from, its rows, its compute and its app's login."""
 
-    origin: BranchSource
+    source: BranchSource
     branch: neon.Branch | TemporaryBranch
     endpoint: neon.Endpoint
     transfer: Transfer | None = None
@@ -56,25 +63,10 @@ class Branch(pulumi.ComponentResource):
         """Make the branch; nothing in it is replaced or deleted by any edit but dropping it."""
         super().__init__("environments:neon:Branch", name, None, opts)
         self._name, self._args = name, args
-        plan, (timestamp, lsn) = args.plan, args.plan.at
         self.project = args.project
-        self.origin = BranchSource(
-            name,
-            project=args.project,
-            stack=args.parent_stack,
-            branch=args.parent_name,
-            at=str(timestamp or lsn or ""),
-            parent=args.parent,
-            own=args.parent_is_own and not plan.copied,
-            kind=_kind(plan),
-            lends=args.lends,
-            wanted={"name": plan.name, "protected": plan.protected, "fate": plan.deletion, **size(plan.compute)},
-            database=args.database,
-            owner=args.owner,
-            serves=args.serves,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.branch = _permanent(self, name, args) if plan.lifetime is None else _temporary(self, name, args)
+        self.source = self._settle()
+        temporary = args.plan.lifetime is not None
+        self.branch = _temporary(self, name, args) if temporary else _permanent(self, name, args)
 
     @property
     def copied_from(self) -> CopiedFrom | None:
@@ -125,20 +117,52 @@ class Branch(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
+    def _settle(self) -> BranchSource:
+        args, plan = self._args, self._args.plan
+        timestamp, lsn = plan.at
+        inputs = branch_source.Inputs(
+            name=BranchKey(self._name),
+            project=later_id(args.project, NeonProject),
+            source=Source(
+                stack=StackName(args.parent_stack),
+                branch=BranchKey(args.parent_name),
+                at=str(timestamp or lsn or ""),
+                kind=_kind(plan),
+            ),
+            parent=_parent(args),
+            own=args.parent_is_own and not plan.copied,
+            wanted=WantedBranch(
+                name=plan.name,
+                min_cu=plan.compute.min_cu,
+                max_cu=plan.compute.max_cu,
+                suspend_seconds=plan.compute.suspend_seconds,
+                protected=plan.protected,
+                deletion=plan.deletion,
+            ),
+            shareable=args.shareable,
+            serves=args.serves,
+            database=DatabaseName(args.database),
+            owner=RoleName(args.owner),
+        )
+        return BranchSource(self._name, inputs, pulumi.ResourceOptions(parent=self))
+
     def _fill(self, endpoint: neon.Endpoint) -> Transfer:
         args = self._args
-        return Transfer(
-            self._name,
-            source_name=args.parent_name,
-            source_project=args.source_project,
-            source_branch=args.parent,
-            project=args.project,
-            branch=self.branch.id,
-            endpoint=endpoint.id,
-            database=args.database,
-            owner=args.owner,
-            opts=pulumi.ResourceOptions(parent=self),
+        source = transfer.Source(
+            name=BranchKey(args.parent_name),
+            project=later_id(args.source_project, NeonProject),
+            branch=_parent(args),
         )
+        target = transfer.Target(
+            name=BranchKey(self._name),
+            project=later_id(args.project, NeonProject),
+            branch=later_id(self.branch.id, BranchId),
+            endpoint=later_id(endpoint.id, EndpointId),
+        )
+        inputs = transfer.Inputs(
+            source=source, target=target, database=DatabaseName(args.database), owner=RoleName(args.owner)
+        )
+        return Transfer(self._name, inputs, pulumi.ResourceOptions(parent=self))
 
 
 def size(compute: Compute) -> dict[str, float]:
@@ -152,12 +176,16 @@ def _held(parent: pulumi.Resource, plan: BranchPlan) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(parent=parent, protect=kept, retain_on_delete=released)
 
 
-def _kind(plan: BranchPlan) -> str:
+def _kind(plan: BranchPlan) -> Kind:
     if isinstance(plan.parent, NoBranch):
         return "adopted"
     if plan.lifetime is None:
-        return "copy" if plan.copied else "clone"
-    return "empty" if plan.schema_only else "temporary"
+        return "dump" if plan.copied else "clone"
+    return "schema-only" if plan.schema_only else "temporary"
+
+
+def _parent(args: BranchArgs) -> BranchId | None:
+    return None if args.parent is None else later_id(args.parent, BranchId)
 
 
 def _permanent(parent: Branch, name: str, args: BranchArgs) -> neon.Branch:
@@ -173,27 +201,29 @@ def _permanent(parent: Branch, name: str, args: BranchArgs) -> neon.Branch:
         protected="yes" if plan.protected else None,
         opts=pulumi.ResourceOptions.merge(
             _held(parent, plan),
-            pulumi.ResourceOptions(depends_on=[parent.origin], ignore_changes=settled, hooks=args.hooks),
+            pulumi.ResourceOptions(depends_on=[parent.source], ignore_changes=settled, hooks=args.hooks),
         ),
     )
 
 
 def _temporary(parent: Branch, name: str, args: BranchArgs) -> TemporaryBranch:
     plan, (timestamp, lsn) = args.plan, args.plan.at
-    return TemporaryBranch(
-        name,
-        project=args.project,
+    inputs = temporary_branch.Inputs(
+        project=later_id(args.project, NeonProject),
         name=plan.name,
-        source=f"{args.parent_name} (stack {args.parent_stack})",
-        parent=args.parent,
-        timestamp=timestamp,
-        lsn=lsn,
+        source=temporary_branch.Source(
+            description=f"{args.parent_name} (stack {args.parent_stack})",
+            parent=_parent(args),
+            timestamp=timestamp,
+            lsn=None if lsn is None else Lsn(lsn),
+            schema_only=plan.schema_only,
+        ),
         lifetime=plan.lifetime or 0,
-        schema_only=plan.schema_only,
-        database=args.database,
-        owner=args.owner,
-        opts=pulumi.ResourceOptions.merge(_held(parent, plan), pulumi.ResourceOptions(depends_on=[parent.origin])),
+        database=DatabaseName(args.database),
+        owner=RoleName(args.owner),
     )
+    options = pulumi.ResourceOptions(depends_on=[parent.source])
+    return TemporaryBranch(name, inputs, pulumi.ResourceOptions.merge(_held(parent, plan), options))
 
 
 def _endpoint(

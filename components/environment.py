@@ -43,9 +43,18 @@ from environments.plan.topology import (
     Topology,
 )
 from environments.program import existing
-from environments.program.own import Cutover, Deployment, Migration, Ready, VariableDrift, later, later_id
-from environments.resources import deployment, migration, ready, variable_drift
-from environments.resources.temporary_branch import TemporaryBranch
+from environments.program.own import (
+    Cutover,
+    Deployment,
+    Inventory,
+    Migration,
+    Ready,
+    TemporaryBranch,
+    VariableDrift,
+    later,
+    later_id,
+)
+from environments.resources import deployment, inventory, migration, ready, variable_drift
 
 
 class Environment(pulumi.ComponentResource):
@@ -79,6 +88,7 @@ class Environment(pulumi.ComponentResource):
         for key, branch in self.branches.items():
             if topology.served != OwnBranch(key):
                 branch.open(after=[self.cutover])
+        self._inventory()
         self.register_outputs({})
 
     @property
@@ -97,6 +107,12 @@ class Environment(pulumi.ComponentResource):
         """Return when Neon deletes each branch that is temporary, by its key, in RFC 3339."""
         made = {key: branch.branch for key, branch in self.branches.items()}
         return {key: branch.expires_at for key, branch in made.items() if isinstance(branch, TemporaryBranch)}
+
+    def _inventory(self) -> Inventory:
+        """Note what the next update has to know of this one, once it is certain that this one is not refused."""
+        branches = {BranchKey(plan.key): plan.deletion for plan in self._topology.branches}
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.cutover, *self.branches.values()])
+        return Inventory(self._topology.stack, inventory.Inputs(branches=branches), opts)
 
     def _branch(self, plan: BranchPlan) -> Branch:
         topology = self._topology
@@ -119,7 +135,7 @@ class Environment(pulumi.ComponentResource):
             parent_name=name,
             parent_is_own=isinstance(plan.parent, OwnBranch),
             plan=plan,
-            lends=topology.guard is None,
+            shareable=topology.guard is None,
             external_logins=later(self._external.kept) if self._external and isinstance(plan.parent, NoBranch) else {},
             database=topology.database,
             owner=topology.owner,
@@ -131,7 +147,7 @@ class Environment(pulumi.ComponentResource):
         )
         return Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
 
-    def _parent(self, plan: BranchPlan) -> pulumi.Input[str | None]:
+    def _parent(self, plan: BranchPlan) -> pulumi.Input[str] | None:
         match plan.parent:
             case OwnBranch(name):
                 own: pulumi.Output[str] = self.branches[name].branch.id
@@ -154,7 +170,7 @@ class Environment(pulumi.ComponentResource):
                     branch=branch.branch.id,
                     endpoint=branch.endpoint.id,
                     login=branch.login,
-                    fork=branch.origin.fork,
+                    fork=branch.source.fork,
                     copied_from=branch.copied_from,
                 )
             case ForeignBranch():
@@ -257,7 +273,7 @@ class Environment(pulumi.ComponentResource):
             branch=branch,
             lineage=Lineage(
                 source=BranchKey(topology.own_source) if topology.own_source else None,
-                fork=later_id(served.fork, Transaction),
+                fork=None if served.fork is None else later(served.fork),
                 lsn=Lsn(topology.served_lsn) if topology.served_lsn else None,
                 copy=served.copied_from,
             ),

@@ -17,10 +17,10 @@ class Projects:
 
     neon_project: pulumi.Input[str]
     vercel_project: pulumi.Input[str]
-    made_with: pulumi.Input[str | None] | None = None
+    made_with: pulumi.Input[str] | None = None
 
     @property
-    def default_branch(self) -> pulumi.Input[str | None]:
+    def default_branch(self) -> pulumi.Input[str]:
         """The id of the Neon project's default branch; Neon is asked for it where the project is not this stack's."""
         if self.made_with is not None:
             return self.made_with

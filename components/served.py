@@ -8,7 +8,7 @@ import pulumi
 
 from environments.cutover.pointer import CopiedFrom
 from environments.database.marker import Claim
-from environments.ids import BranchId, BranchKey, DatabaseName, NeonProject, RoleName, StackName
+from environments.ids import BranchId, BranchKey, DatabaseName, NeonProject, RoleName, StackName, Transaction
 from environments.plan.topology import ForeignBranch, Topology
 from environments.program.own import AppLogin, ExternalLogin, later_id
 from environments.resources import external_login
@@ -22,7 +22,7 @@ class Served:
     branch: pulumi.Output[str]
     endpoint: pulumi.Output[str]
     login: AppLogin | ExternalLogin
-    fork: pulumi.Output[str] | str = ""
+    fork: pulumi.Output[Transaction | None] | None = None
     copied_from: CopiedFrom | None = None
 
 

@@ -4,7 +4,7 @@ Rooms, from the outside in; imports go this way only:
 
     commands             what a user types: `environments check`, `adopt`, `recover`, `report`, `schema`
     plugin               our resources, served to the Pulumi engine
-    program              what a Pulumi program uses: its stack file, other stacks' outputs, our resources as Pulumi classes
+    program              what a Pulumi program uses: its stack file, other stacks' outputs, our resources
     resources            one file for each own resource
     cutover, branches    a move of the pointer; what may become of a branch
     migrations           migrations read, checked, rehearsed and run

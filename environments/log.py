@@ -1,6 +1,6 @@
 """What a reviewer or an operator reads while a command runs. Whoever runs the code decides where it goes.
 
-Under the Pulumi engine a text becomes a diagnostic of the resource that it is about; elsewhere it goes to standard error.
+Under the Pulumi engine a text becomes a diagnostic of its resource; elsewhere it goes to standard error.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What may become of a branch: lent to another stack, deleted by hand, adopted."""
+"""What may become of a branch: dropped from the stack file, shared with another stack, deleted by hand."""

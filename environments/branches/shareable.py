@@ -1,48 +1,67 @@
 """What a stack may do to a branch of its own that another stack's environment serves from.
 
-That stack's state can't be seen from here; its claim is on the branch itself (see environments/database/marker.py).
+This stack can't see the other one's state. The other one's claim is on the branch itself (see
+environments/database/marker.py).
 """
 
 from __future__ import annotations
 
-from typing import Any
-
+from environments.branches.source import WantedBranch
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, connected
 from environments.database.marker import Claim, read_claims
-from environments.ids import BranchId, StackName
+from environments.ids import BranchKey, DatabaseName, NeonProject, RoleName, StackName
 
 
-def lending_refusal(olds: dict[str, Any], news: dict[str, Any]) -> str:
-    """Return why a branch may not become what `news` want, given an BranchSource's inputs, or nothing.
+def sharing_refusal(
+    key: BranchKey,
+    was: WantedBranch,
+    now: WantedBranch,
+    *,
+    shareable: bool,
+    project: NeonProject,
+    database: DatabaseName,
+    owner: RoleName,
+) -> str:
+    """Return why branch `key` may not become what `now` says, or nothing; `shareable` says that others may serve it.
 
     Asks Neon only if the edit takes something away: its size, its protection, its name, or the branch itself.
     """
-    was, now, key = olds["wanted"], news["wanted"], news["name"]
-    ends = now["fate"] == "delete" != was["fate"]
-    renamed = now["name"] != was["name"] != key
-    shrinks = bool(Claim(StackName(""), *_size(was), was["protected"]).lacks(*_size(now), protected=now["protected"]))
-    if not (ends or (olds["lends"] and (renamed or shrinks))):
+    ends = now.deletion == "delete" != was.deletion
+    renamed = now.name != was.name != key
+    if not (ends or (shareable and (renamed or _shortfalls(_size_as_claim(was), now)))):
         return ""
-    found, copies = _branch(olds)
-    if found is None:
-        return ""
-    if ends and copies:
-        return f"{key} can't be retired: Neon keeps a branch as long as it has copies, here {', '.join(copies)}"
-    try:
-        claims = claims_on(olds, found)
-    except UNREACHABLE as error:
-        return f"whether another stack serves from {key} can't be told, so it stays as it is: {error}"
-    refusals = (_claimed(key, claim, now, ends=ends, renamed=renamed) for claim in claims)
+    with Neon() as neon:
+        branches = neon.branches(project)
+        found = next((branch.id for branch in branches if branch.name == was.name), None)
+        if found is None:
+            return ""
+        if ends and (copies := sorted(branch.name for branch in branches if branch.parent_id == found)):
+            return f"{key} can't be retired: Neon keeps a branch as long as it has copies, here {', '.join(copies)}"
+        try:
+            address = neon.address_of(project, found, database, owner)
+            claims = claims_on(neon, address) if address else []  # nobody serves from a branch without a compute
+        except UNREACHABLE as error:
+            return f"{key} stays as it is, because it can't be asked whether another stack serves from it: {error}"
+    refusals = (_claim_refusal(key, claim, now, ends=ends, renamed=renamed) for claim in claims)
     return next((refusal for refusal in refusals if refusal), "")
 
 
-def _claimed(key: str, claim: Claim, now: dict[str, Any], *, ends: bool, renamed: bool) -> str:
+def claims_on(neon: Neon, address: Address) -> list[Claim]:
+    """Return the claims of other stacks on the branch at `address`.
+
+    Raises what `connected` and Neon's API raise if its database doesn't answer.
+    """
+    with connected(neon.uri(address, pooled=False)) as connection:
+        return list(read_claims(connection, address.branch).values())
+
+
+def _claim_refusal(key: BranchKey, claim: Claim, now: WantedBranch, *, ends: bool, renamed: bool) -> str:
     """Return why `claim` on branch `key` doesn't let it become `now`, or nothing."""
     if ends or renamed:
-        what = "retired" if ends else f"renamed to {now['name']}: it keeps the name that it got while it serves there"
+        what = "retired" if ends else f"renamed to {now.name}: it keeps the name that it got while it serves there"
         return f"{claim.stack} serves from {key}, so that it can't be {what}. Have {claim.stack} serve another first"
-    lacks = claim.lacks(*_size(now), protected=now["protected"])
+    lacks = _shortfalls(claim, now)
     if not lacks:
         return ""
     return (
@@ -51,27 +70,10 @@ def _claimed(key: str, claim: Claim, now: dict[str, Any], *, ends: bool, renamed
     )
 
 
-def _size(wanted: dict[str, Any]) -> tuple[float, float, int]:
-    return float(wanted["min_cu"]), float(wanted["max_cu"]), int(wanted["suspend"])
+def _shortfalls(claim: Claim, now: WantedBranch) -> list[str]:
+    return claim.lacks(now.min_cu, now.max_cu, now.suspend_seconds, protected=now.protected)
 
 
-def _branch(origin: dict[str, Any]) -> tuple[BranchId | None, list[str]]:
-    """Return the branch's id, None if it isn't there, and the names of its copies."""
-    with Neon() as neon:
-        branches = neon.branches(origin["project"])
-    found = next((branch.id for branch in branches if branch.name == origin["wanted"]["name"]), None)
-    return found, sorted(branch.name for branch in branches if found and branch.parent_id == found)
-
-
-def claims_on(props: dict[str, Any], branch: BranchId) -> list[Claim]:
-    """Return the claims of other stacks on `branch`, where it has a compute to ask; `props` name project and database.
-
-    Raises what `connected` and Neon's API raise if the compute doesn't answer.
-    """
-    project = props["project"]
-    with Neon() as neon:
-        for compute in neon.endpoints(project, branch):
-            address = Address(project, branch, compute.id, props["database"], props["owner"])
-            with connected(neon.uri(address, pooled=False)) as connection:
-                return list(read_claims(connection, branch).values())
-    return []
+def _size_as_claim(was: WantedBranch) -> Claim:
+    """Return a claim on exactly what a branch had, which tells whether an edit takes any of it away."""
+    return Claim(StackName(""), was.min_cu, was.max_cu, was.suspend_seconds, was.protected)

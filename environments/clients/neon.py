@@ -197,6 +197,13 @@ class Neon(JsonApi):
         found = self.call("GET", f"/projects/{project}/branches/{branch}/endpoints")["endpoints"]
         return [Endpoint.of(endpoint) for endpoint in found]
 
+    def address_of(
+        self, project: NeonProject, branch: BranchId, database: DatabaseName, owner: RoleName
+    ) -> Address | None:
+        """Return where a branch's database is reached; None while the branch has no compute."""
+        computes = self.endpoints(project, branch)
+        return Address(project, branch, computes[0].id, database, owner) if computes else None
+
     def uri(self, address: Address, *, pooled: bool) -> str:
         """Return the URL of one database for its owner, with the password in it: a secret."""
         query = {

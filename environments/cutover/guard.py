@@ -11,7 +11,7 @@ from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, Connection, connected
 from environments.cutover.pointer import Pointer
 from environments.cutover.served import ServedBranch
-from environments.database.copy.fill import read_note
+from environments.database.copy.note import read_note
 from environments.database.marker import read_marker
 from environments.database.provenance import EVERY_ROW, broken
 from environments.database.rows import RowCount, count_rows
@@ -94,7 +94,7 @@ def own_rows(
     """
     if reason := broken(connection, branch, list(roles), baseline):
         return RowCount((), f"{reason} ({_REMEDY})")
-    note = read_note(connection, branch)
+    note = read_note(connection, BranchId(branch))
     return count_rows(connection, max(int(baseline), since, int(note.begins) if note else 0), _COUNT_SECONDS)
 
 

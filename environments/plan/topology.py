@@ -216,11 +216,6 @@ class Topology:
         return self.app_roles[(self.credentials - 1) % 2]
 
     @property
-    def leaving(self) -> dict[str, DeletionPolicy]:
-        """What becomes of each branch whose line may be dropped, by its key."""
-        return {plan.key: plan.deletion for plan in self.branches if plan.deletion != "retain"}
-
-    @property
     def served_name(self) -> str:
         """How the served branch is called: by its key, with its stack before it where that is another one."""
         match self.served:
@@ -264,9 +259,8 @@ class Topology:
 
 @dataclass(frozen=True)
 class StackExports:
-    """What an environment tells of itself in its stack outputs; `leaving` are the branches that may be dropped."""
+    """What another environment tells of itself in its stack outputs."""
 
     neon: str | None = None
     vercel: str | None = None
     branches: Mapping[str, str] = field(default_factory=dict)
-    leaving: Mapping[str, DeletionPolicy] = field(default_factory=dict)

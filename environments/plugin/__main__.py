@@ -30,6 +30,7 @@ def main(engine: str) -> None:
     """Serve until the engine at the address `engine` ends this process, or is gone."""
     # A handler in Python can miss a signal that arrives just before the main thread waits; the engine then waits 5 s.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    import_protocol_only()
     server = importlib.import_module("environments.plugin.server")
     server.serve(engine)
 

@@ -11,14 +11,15 @@ from environments.resources.typed import Typed
 
 MODULES: Final = {
     "environments:index:AppLogin": "app_login:AppLogin",
-    "environments:index:BranchSource": "branch_source:BranchSourceProvider",
+    "environments:index:BranchSource": "branch_source:BranchSource",
     "environments:index:Cutover": "cutover:Cutover",
     "environments:index:Deployment": "deployment:Deployment",
     "environments:index:ExternalLogin": "external_login:ExternalLogin",
+    "environments:index:Inventory": "inventory:Inventory",
     "environments:index:Migration": "migration:Migration",
     "environments:index:Ready": "ready:Ready",
-    "environments:index:TemporaryBranch": "temporary_branch:TemporaryBranchProvider",
-    "environments:index:Transfer": "transfer:TransferProvider",
+    "environments:index:TemporaryBranch": "temporary_branch:TemporaryBranch",
+    "environments:index:Transfer": "transfer:Transfer",
     "environments:index:VariableDrift": "variable_drift:VariableDrift",
 }
 
@@ -30,9 +31,5 @@ def resource_of(token: str) -> Typed[Any, Any]:
         raise EnvironmentsError(f"environments has no resource of the type {token}")
     module, _, name = MODULES[token].partition(":")
     kind = getattr(importlib.import_module(f"environments.resources.{module}"), name)
-    made = kind()
-    if not isinstance(made, Typed):
-        from environments.plugin.legacy import Legacy
-
-        return Legacy(made)
+    made: Typed[Any, Any] = kind()
     return made

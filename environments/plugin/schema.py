@@ -64,7 +64,7 @@ def _is_union(hint: Any) -> bool:
     return typing.get_origin(hint) in (typing.Union, types.UnionType)
 
 
-def _type(hint: Any, named: dict[str, type[Any]]) -> dict[str, Any]:
+def _type(hint: Any, named: dict[str, type[Any]]) -> dict[str, Any]:  # noqa: PLR0911 - one return a kind
     while typing.get_origin(hint) is Annotated:
         hint = typing.get_args(hint)[0]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)

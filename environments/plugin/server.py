@@ -37,7 +37,7 @@ PACKAGE = "environments"
 _WORKERS = 32
 _WATCH_SECONDS = 0.5
 _END_SECONDS = 300.0
-"""How long a step that is under way may take to come to its end once the engine is gone: a move is then whole, or undone."""
+"""How long a call may take to end once the engine is gone: a move is then whole, or undone."""
 
 Answer = Callable[..., Any]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pulumi
 
-from environments.branches.adopting import adopting
+from environments.clients.adopting import adopting
 from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.vercel import Vercel, overlapping
 from environments.errors import RefusedError

@@ -14,7 +14,18 @@ from environments.cutover.served import ServedBranch
 from environments.database.login import KeptLogin
 from environments.ids import BranchId, DeploymentId, EndpointId, Fingerprint, Transaction
 from environments.props import encode, fields_of
-from environments.resources import app_login, cutover, external_login, migration, ready, variable_drift
+from environments.resources import (
+    app_login,
+    branch_source,
+    cutover,
+    external_login,
+    inventory,
+    migration,
+    ready,
+    temporary_branch,
+    transfer,
+    variable_drift,
+)
 from environments.resources.deployment import Inputs as DeploymentInputs
 from environments.resources.deployment import Outputs as DeploymentOutputs
 
@@ -51,14 +62,6 @@ class Own(pulumi.CustomResource):
             setattr(self, field.name, getattr(self, field.wire))
 
 
-class LegacyResource(pulumi.CustomResource):
-    """A resource over dicts. Goes when the last one is typed."""
-
-    def __init__(self, _provider: Any, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None) -> None:
-        """Register it under the type of its class."""
-        super().__init__(f"environments:index:{type(self).__name__}", name, props, opts)
-
-
 class AppLogin(Own):
     """The app's own login on one branch of the environment."""
 
@@ -70,6 +73,16 @@ class AppLogin(Own):
     def __init__(self, name: str, inputs: app_login.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the login that `inputs` name."""
         super().__init__(name, inputs, app_login.Outputs, opts)
+
+
+class BranchSource(Own):
+    """The settled source of one branch."""
+
+    fork: pulumi.Output[Transaction | None]
+
+    def __init__(self, name: str, inputs: branch_source.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Settle where the branch that `inputs` name comes from."""
+        super().__init__(name, inputs, branch_source.Outputs, opts)
 
 
 class Cutover(Own):
@@ -111,6 +124,14 @@ class ExternalLogin(Own):
         super().__init__(name, inputs, external_login.Outputs, opts)
 
 
+class Inventory(Own):
+    """What an environment knew of itself at its last update."""
+
+    def __init__(self, name: str, inputs: inventory.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Note what `inputs` say for the next update."""
+        super().__init__(name, inputs, inventory.Outputs, opts)
+
+
 class Migration(Own):
     """The migrations of the served branch: which are pending, and the way back from the last run."""
 
@@ -129,6 +150,26 @@ class Ready(Own):
     def __init__(self, name: str, inputs: ready.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Prove the URLs that `inputs` hold."""
         super().__init__(name, inputs, ready.Outputs, opts)
+
+
+class TemporaryBranch(Own):
+    """A branch with an end. `expires_at` is when, in RFC 3339; Neon deletes it then or a little later."""
+
+    expires_at: pulumi.Output[str]
+
+    def __init__(self, name: str, inputs: temporary_branch.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the branch that `inputs` describe."""
+        super().__init__(name, inputs, temporary_branch.Outputs, opts)
+
+
+class Transfer(Own):
+    """A branch filled by dump and restore; `seconds` is how long that took, 0 if it isn't known."""
+
+    seconds: pulumi.Output[float]
+
+    def __init__(self, name: str, inputs: transfer.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Fill the branch that `inputs` name."""
+        super().__init__(name, inputs, transfer.Outputs, opts)
 
 
 class VariableDrift(Own):

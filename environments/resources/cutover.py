@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from environments import log
-from environments.branches.adopting import adopting
+from environments.clients.adopting import adopting
 from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
 from environments.clients.vercel import Vercel, visit

@@ -1,174 +1,162 @@
 """TemporaryBranch: a branch that Neon deletes by itself when its time is over, with its source's rows or without them.
 
-The provider's Branch knows neither an expiry nor a branch without rows (see docs/environments.md). This one is for
-preview environments, and nothing else about it is special: its compute and its logins are those of any other branch.
+The provider's Branch knows neither an expiry nor a branch without rows (see docs/environments.md). Preview environments
+need both. Nothing else about it is special: its compute and its logins are those of any other branch.
 """
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
 
 from environments.branches.shareable import claims_on
 from environments.clients.http import NotFoundError
 from environments.clients.neon import Branch, Neon
-from environments.database.marker import ClaimedError
-from environments.ids import BranchId
-from environments.program.own import LegacyResource
+from environments.database.marker import Claim, ClaimedError
+from environments.errors import RefusedError
+from environments.ids import BranchId, DatabaseName, Lsn, NeonProject, RoleName
+from environments.props import Unknown, Unwatched, known
+from environments.resources.typed import Checked, State, Typed
 
 _SCHEMA_ONLY = "schema-only"
 
 
-class NameTakenError(Exception):
-    """A branch of that name is there already and isn't one whose making was cut short."""
+class NameTakenError(RefusedError):
+    """The project has a branch of that name, and it isn't one whose creation was cut short."""
 
 
-class TemporaryBranchProvider(ResourceProvider):
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a temporary branch is a copy of: `description` is for a sentence, `parent` None while it isn't there.
+
+    At most one of `timestamp`, in Unix seconds, and `lsn` says as of when; `schema_only` leaves the rows out.
+    """
+
+    description: str
+    parent: BranchId | Unknown | None
+    timestamp: int | None = None
+    lsn: Lsn | None = None
+    schema_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Branch `name`, which lives `lifetime` seconds from now, or from the moment when that is edited.
+
+    `database` and its `owner` are those of the app.
+    """
+
+    project: Unwatched[NeonProject | Unknown]
+    name: str
+    source: Unwatched[Source]
+    lifetime: int
+    database: Unwatched[DatabaseName]
+    owner: Unwatched[RoleName]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """When Neon deletes it, or a little later, in RFC 3339; empty if somebody took that away."""
+
+    expires_at: str
+
+
+class TemporaryBranch(Typed[Inputs, Outputs]):
     """Makes a branch with an expiry. One that has expired is made again, from its source as it is by then."""
 
-    serialize_as_secret_always = False
-
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Refuse to make a branch, for the first time or again, while its source isn't there."""
-        if _olds or news.get("parent"):
-            return CheckResult(news, [])
-        reason = (
-            f"branch {news['name']} is to be made as a copy of {news['source']}, which isn't there: bring that up "
-            "first, then come back"
+    def check(self, old: Inputs | None, new: Inputs) -> Checked[Inputs]:
+        """Refuse to make a branch, for the first time or again, while its source is missing."""
+        if old is not None or new.source.parent is not None:
+            return Checked(new)
+        return Checked.of(
+            new,
+            f"branch {new.name} is to be made as a copy of {new.source.description}, which isn't there: bring that up "
+            "first, then come back",
         )
-        return CheckResult(news, [CheckFailure("", reason)])
 
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Make the branch; one whose making was cut short is found by name and source, and lives its whole time."""
-        project, name, expiry = props["project"], props["name"], {"expires_at": _expiry(props)}
+    def create(self, new: Inputs) -> tuple[BranchId, Outputs]:
+        """Make the branch; one whose creation was cut short is found by name and source, and lives its whole time."""
+        project, expiry = known(new.project, "the Neon project"), {"expires_at": _expiry(new.lifetime)}
         with Neon() as neon:
-            there = next((branch for branch in neon.branches(project) if branch.name == name), None)
-            if there is None:
-                made, _ = neon.make_branch(project, _wanted(props) | expiry)
-            elif _was_cut_short(neon, props, there):
-                made = neon.change_branch(project, there.id, expiry)
+            found = next((branch for branch in neon.branches(project) if branch.name == new.name), None)
+            if found is None:
+                made, _ = neon.make_branch(project, _wanted(new) | expiry)
+            elif _was_cut_short(neon, project, new.source, found):
+                made = neon.change_branch(project, found.id, expiry)
             else:
                 raise NameTakenError(
-                    f"the project has a branch called {name} already ({there.id}), which this stack didn't make: "
+                    f"the project has a branch called {new.name} already ({found.id}), which this stack didn't make: "
                     f"give this one another key or name, or delete that one in Neon's console"
                 )
-        return CreateResult(made.id, props | {"expires_at": made.expires_at})
+        return made.id, Outputs(expires_at=made.expires_at)
 
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Another name or lifetime, or an expiry that was taken away; what it is a copy of is settled for its life."""
-        edited = any(_olds.get(key) != _news.get(key) for key in ("name", "lifetime"))
-        return DiffResult(changes=edited or not _olds.get("expires_at"))
+    def stale(self, old: State[Inputs, Outputs], new: Inputs) -> bool:
+        """Tell that somebody took its expiry away."""
+        return not old.outputs.expires_at
 
-    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+    def update(self, old: State[Inputs, Outputs], new: Inputs) -> Outputs:
         """Rename the branch, and let an edited lifetime count from this moment."""
-        changes = {"name": _news["name"]} if _olds["name"] != _news["name"] else {}
-        if _olds["lifetime"] != _news["lifetime"] or not _olds.get("expires_at"):
-            changes["expires_at"] = _expiry(_news)
+        changes = {"name": new.name} if old.inputs.name != new.name else {}
+        if old.inputs.lifetime != new.lifetime or not old.outputs.expires_at:
+            changes["expires_at"] = _expiry(new.lifetime)
         with Neon() as neon:
-            changed = neon.change_branch(_news["project"], BranchId(_id), changes)
-        return UpdateResult(_news | {"expires_at": changed.expires_at})
+            changed = neon.change_branch(known(new.project), BranchId(old.id), changes)
+        return Outputs(expires_at=changed.expires_at)
 
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    def read(self, old: State[Inputs, Outputs]) -> State[Inputs, Outputs] | None:
         """Look at its name and expiry; a branch that has expired is gone, and the next `up` makes it again."""
         try:
             with Neon() as neon:
-                found = neon.branch(props["project"], BranchId(id_))
+                found = neon.branch(known(old.inputs.project), BranchId(old.id))
         except NotFoundError:
-            return ReadResult("", {})
-        return ReadResult(id_, props | {"name": found.name, "expires_at": found.expires_at})
+            return None
+        return replace(old, inputs=replace(old.inputs, name=found.name), outputs=Outputs(expires_at=found.expires_at))
 
-    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+    def delete(self, old: State[Inputs, Outputs]) -> None:
         """Delete the branch with its rows: it is temporary. Not while another stack's environment serves from it."""
-        try:
-            claims = claims_on(_props, BranchId(_id))
-        except NotFoundError:
-            claims = []
-        if claims:
-            stacks = ", ".join(sorted({claim.stack for claim in claims}))
-            raise ClaimedError(f"{stacks} serves from branch {_props['name']} ({_id}): nothing was deleted")
+        branch = BranchId(old.id)
         with Neon() as neon:
-            neon.delete_branch(_props["project"], BranchId(_id))
+            if claims := _claims(neon, old.inputs, branch):
+                stacks = ", ".join(sorted({claim.stack for claim in claims}))
+                raise ClaimedError(f"{stacks} serves from branch {old.inputs.name} ({branch}): nothing was deleted")
+            neon.delete_branch(known(old.inputs.project), branch)
 
 
-class TemporaryBranch(LegacyResource):
-    """A branch with an end. `expires_at` is when, in RFC 3339; Neon deletes it then or a little later."""
-
-    expires_at: pulumi.Output[str]
-
-    def __init__(
-        self,
-        key: str,
-        *,
-        project: pulumi.Input[str],
-        name: str,
-        source: str,
-        parent: pulumi.Input[str | None],
-        timestamp: int | None,
-        lsn: str | None,
-        lifetime: int,
-        schema_only: bool,
-        database: str,
-        owner: str,
-        opts: pulumi.ResourceOptions,
-    ) -> None:
-        """Make the branch `name`, which lives `lifetime` seconds from now, or from the moment when that is edited.
-
-        `parent` is the id of what it is a copy of, called `source`: as it is, as of a `timestamp` (Unix seconds) or
-        `lsn`, or with `schema_only` its schema without rows. `database` and its `owner` are those of the app.
-        """
-        props = {
-            "project": project,
-            "name": name,
-            "source": source,
-            "parent": parent,
-            "timestamp": timestamp,
-            "lsn": lsn,
-            "lifetime": lifetime,
-            "schema_only": schema_only,
-            "database": database,
-            "owner": owner,
-            "expires_at": None,
-        }
-        super().__init__(TemporaryBranchProvider(), key, props, opts)
+def _claims(neon: Neon, inputs: Inputs, branch: BranchId) -> list[Claim]:
+    """Return the claims of other stacks; none on a branch that is gone, or that has no compute to serve from."""
+    with contextlib.suppress(NotFoundError):
+        address = neon.address_of(known(inputs.project), branch, inputs.database, inputs.owner)
+        return claims_on(neon, address) if address else []
+    return []
 
 
-def _wanted(props: dict[str, Any]) -> dict[str, Any]:
+def _wanted(new: Inputs) -> dict[str, str]:
     """Return the API's `branch` object, without the expiry."""
-    wanted = {"name": props["name"], "parent_id": props["parent"]}
-    if props.get("timestamp"):
-        wanted["parent_timestamp"] = _text(datetime.fromtimestamp(props["timestamp"], UTC))
-    if props.get("lsn"):
-        wanted["parent_lsn"] = props["lsn"]
-    if props["schema_only"]:
+    source = new.source
+    if source.parent is None:
+        raise AssertionError("check refuses to make a branch whose source is missing")
+    wanted: dict[str, str] = {"name": new.name, "parent_id": known(source.parent, "the source's id")}
+    if source.timestamp:
+        wanted["parent_timestamp"] = _text(datetime.fromtimestamp(source.timestamp, UTC))
+    if source.lsn:
+        wanted["parent_lsn"] = source.lsn
+    if source.schema_only:
         wanted["init_source"] = _SCHEMA_ONLY
     return wanted
 
 
-def _was_cut_short(neon: Neon, props: dict[str, Any], there: Branch) -> bool:
-    """Tell whether `there` is what a killed create of this resource left.
+def _was_cut_short(neon: Neon, project: NeonProject, source: Source, found: Branch) -> bool:
+    """Tell whether `found` is what a killed create of this resource left.
 
     It expires, it is a copy of the same source, and it has no compute: one that another stack uses has.
     """
-    if props["schema_only"]:
-        alike = there.init_source == _SCHEMA_ONLY
-    else:
-        alike = there.parent_id == props["parent"]
-    return bool(there.expires_at) and alike and not neon.endpoints(props["project"], there.id)
+    alike = found.init_source == _SCHEMA_ONLY if source.schema_only else found.parent_id == source.parent
+    return bool(found.expires_at) and alike and not neon.endpoints(project, found.id)
 
 
-def _expiry(props: dict[str, Any]) -> str:
-    return _text(datetime.now(UTC) + timedelta(seconds=int(props["lifetime"])))
+def _expiry(lifetime: int) -> str:
+    return _text(datetime.now(UTC) + timedelta(seconds=lifetime))
 
 
 def _text(moment: datetime) -> str:

@@ -43,8 +43,8 @@ class Checked(Generic[I]):
 class Typed(Generic[I, O]):
     """One kind of resource. A subclass names its dataclasses, `Typed[Inputs, Outputs]`, and overrides what it does.
 
-    `VERSION` is that of the state that this code writes. What isn't overridden keeps things as they are: `read` believes
-    the state, `delete` leaves what was made.
+    `VERSION` is that of the state that this code writes. What isn't overridden keeps things as they are: `read`
+    believes the state, `delete` leaves what was made.
     """
 
     inputs_type: ClassVar[type[Any]]

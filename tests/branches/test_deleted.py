@@ -1,92 +1,77 @@
-"""A branch that was deleted by hand is told from one that was renamed, and from one that never was."""
+"""A branch that was deleted by hand is told apart from one that was renamed, and from one that never existed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from environments.branches.deleted import gone_refusal, looked, newest_operation
-from environments.ids import NeonProject
-from tests.localcloud.plugins.recorder import Answer, Recorder, Request, served
+from environments.branches.deleted import Seen, deleted_refusal, look, newest_operation
+from environments.branches.source import Source
+from environments.ids import BranchId, BranchKey, NeonProject, StackName
+from tests.branches.stand_in import MADE_AT, StandIn, made
 
-SETTLED = {"project": "p", "wanted": {"name": "prod-v2"}, "settled": "op-1"}
-THERE = {"made": "br-2", "gone": False}
-
-
-class Project:
-    """Neon's answers: branches by id, operations from old to new, two to a page."""
-
-    def __init__(self) -> None:
-        self.branches: dict[str, str] = {"br-1": "dev"}
-        self.operations: list[dict[str, Any]] = [made("op-0", "br-0"), made("op-1", "br-1")]
-
-    def __call__(self, request: Request) -> Answer:
-        if request.path.endswith("/branches"):
-            return 200, {"branches": [{"id": id_, "name": name} for id_, name in self.branches.items()]}
-        newest = self.operations[::-1]
-        cursor = request.query.partition("cursor=")[2]
-        start = next((place for place, found in enumerate(newest, 1) if found["id"] == cursor), 0)
-        page = newest[start : start + 2]
-        return 200, {"operations": page, **({"pagination": {"cursor": page[-1]["id"]}} if page else {})}
+PROJECT = NeonProject("p")
+NOTED = BranchId("br-2")
+KEY = BranchKey("prod-v2")
+SOURCE = Source(stack=StackName("dev"), branch=BranchKey("dev"), at="", kind="clone")
 
 
-@pytest.fixture
-def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    project = Project()
-    with served(Recorder(project)) as recorder:
-        monkeypatch.setenv("NEON_API_HOST", recorder.url)
-        monkeypatch.setenv("NEON_API_KEY", "made-up")
-        yield project
+@pytest.fixture(autouse=True)
+def two_branches(neon: StandIn) -> None:
+    neon.branches = {"br-1": {"name": "dev"}}
+    neon.operations = [made("op-0", "br-0"), made("op-1", "br-1")]
 
 
-def made(operation: str, branch: str) -> dict[str, Any]:
-    return {"id": operation, "action": "create_branch", "branch_id": branch}
+def seen(known: BranchId | None = None, operation: str = "op-1") -> Seen:
+    return look(PROJECT, "prod-v2", known, operation)
 
 
-def test_what_is_there_is_noted_by_its_id(project: Project) -> None:
-    project.branches["br-2"] = "prod-v2"
-    assert looked(SETTLED) == THERE
+def test_a_branch_that_exists_is_noted_by_its_id(neon: StandIn) -> None:
+    neon.branches["br-2"] = {"name": "prod-v2"}
+    assert seen() == Seen(id=NOTED)
 
 
-def test_what_was_renamed_is_there(project: Project) -> None:
-    project.branches["br-2"] = "somebodys"
-    assert looked(SETTLED | THERE) == THERE
+def test_a_branch_that_was_renamed_exists(neon: StandIn) -> None:
+    neon.branches["br-2"] = {"name": "somebodys"}
+    assert seen(NOTED) == Seen(id=NOTED)
 
 
-def test_what_was_noted_and_is_not_there_is_gone(project: Project) -> None:
-    assert looked(SETTLED | THERE) == {"made": "br-2", "gone": True}
-    project.branches["br-3"] = "prod-v2"
-    assert looked(SETTLED | THERE)["gone"], "another one of the same name is not it"
+def test_a_branch_that_was_noted_and_no_longer_exists_is_gone(neon: StandIn) -> None:
+    assert seen(NOTED) == Seen(id=NOTED, gone=True)
+    neon.branches["br-3"] = {"name": "prod-v2"}
+    assert seen(NOTED).gone, "another one of the same name is not it"
 
 
-def test_what_was_made_and_deleted_before_anybody_looked_is_gone(project: Project) -> None:
-    others = [{"id": f"op-{number}", "action": "start_compute", "branch_id": "br-1"} for number in range(3, 8)]
-    project.operations += [made("op-2", "br-2"), *others]
-    assert looked(SETTLED)["gone"]
+def test_a_branch_that_was_made_and_deleted_before_anybody_looked_is_gone(neon: StandIn) -> None:
+    others: list[dict[str, Any]] = [
+        {"id": f"op-{number}", "action": "start_compute", "branch_id": "br-1"} for number in range(3, 8)
+    ]
+    neon.operations += [made("op-2", "br-2"), *others]
+    assert seen().gone
 
 
-def test_what_was_never_made_is_not_gone(project: Project) -> None:
-    project.operations.append({"id": "op-2", "action": "delete_timeline", "branch_id": "br-0"})
-    assert not looked(SETTLED)["gone"], "br-0 was made before"
-    assert not looked({"project": "p", "wanted": {"name": "prod-v2"}})["gone"], "a state from before this was noted"
+def test_a_branch_that_was_never_made_is_not_gone(neon: StandIn) -> None:
+    neon.operations.append({"id": "op-2", "action": "delete_timeline", "branch_id": "br-0"})
+    assert not seen().gone, "br-0 was made before"
+    assert not seen(operation="").gone, "the project had no operation when the source was settled"
 
 
-def test_what_comes_back_is_not_gone_any_more(project: Project) -> None:
-    project.branches["br-2"] = "prod-v2"
-    assert looked(SETTLED | {"made": "br-2", "gone": True}) == THERE
+def test_a_branch_that_comes_back_is_not_gone_any_more(neon: StandIn) -> None:
+    neon.branches["br-2"] = {"name": "prod-v2", "created_at": MADE_AT}
+    assert seen(NOTED) == Seen(id=NOTED)
 
 
-def test_the_newest_operation_marks_the_moment(project: Project) -> None:
-    assert newest_operation(NeonProject("p")) == "op-1"
-    project.operations = []
-    assert newest_operation(NeonProject("p")) == ""
+def test_the_newest_operation_marks_the_moment(neon: StandIn) -> None:
+    assert newest_operation(PROJECT) == "op-1"
+    neon.operations = []
+    assert newest_operation(PROJECT) == ""
 
 
-def test_only_what_is_gone_is_refused() -> None:
-    olds = {"gone": False, "kind": "clone", "branch": "dev", "stack": "dev", "at": ""}
-    news = {"name": "prod-v2", "serves": True}
-    assert gone_refusal(olds, news) == ""
-    assert "it is the one that serves" in gone_refusal(olds | {"gone": True}, news)
-    assert "it is the one that serves" not in gone_refusal(olds | {"gone": True}, news | {"serves": False})
+def test_the_refusal_names_what_serves_and_what_a_new_branch_would_hold() -> None:
+    serving = deleted_refusal(KEY, SOURCE, serves=True)
+    assert "it is the one that serves" in serving
+    assert "it would hold another copy of dev (stack dev)" in serving
+    other = deleted_refusal(KEY, SOURCE, serves=False)
+    assert other.startswith("branch prod-v2 is no longer in Neon, though this stack did not delete it.")
+    assert "it is the one that serves" not in other

@@ -15,9 +15,8 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks, settings
 
 from components.environment import Environment
-from environments.branches.adopting import ADOPTING
+from environments.clients.adopting import ADOPTING
 from environments.plan.topology import Topology
-from environments.plugin.legacy import Legacy
 from environments.plugin.registry import MODULES, resource_of
 from environments.props import SECRET_VALUE, SIGNATURE, fields_of
 from tests.components.examples import example
@@ -74,8 +73,7 @@ class _Answers(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if args.typ in MODULES:
             resource = resource_of(args.typ)
-            outputs = {} if isinstance(resource, Legacy) else example(resource.outputs_type)
-            return f"{args.name}-id", {**args.inputs, **outputs}
+            return f"{args.name}-id", example(resource.outputs_type)
         given = {"defaultBranchId": "br-default"}
         return f"{args.typ.rpartition(':')[2].lower()}-{args.name}", {**args.inputs, **given}
 

@@ -151,11 +151,13 @@ class World(Program):
 
 @pytest.fixture(scope="module")
 def emptied(cloud: Cloud) -> Iterator[Cloud]:
-    """The cloud, from which a module's projects go when it ends: what runs in them takes time from the next.
-
-    Neon keeps a project with a protected branch.
-    """
+    """The cloud, from which a module's projects go when it ends: what runs in them takes time from the next."""
     yield cloud
+    delete_projects(cloud)
+
+
+def delete_projects(cloud: Cloud) -> None:
+    """Delete the projects in both halves of the cloud; Neon keeps one with a protected branch."""
     clouds = {
         (cloud.neon_api_host, cloud.neon_api_key): ("/projects", "/projects"),
         (cloud.vercel_api_url, cloud.vercel_api_token): ("/v10/projects", "/v9/projects"),

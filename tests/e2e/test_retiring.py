@@ -36,7 +36,7 @@ def test_a_branch_that_is_dropped_at_once_is_refused(world: World) -> None:
     branches = world.setting("prod", "branches")
     world.edit("prod", branches={"prod-v2": FROM_DEV})
     said = refused(world)
-    assert "prod-v1 is dropped; nobody has let go of it" in said
+    assert "prod-v1 is dropped. It has neither retire: true nor release: true, so pulumi up is refused" in said
     assert "protected" in said
     world.edit("prod", branches=branches)
 
@@ -50,13 +50,13 @@ def test_the_served_branch_can_not_be_retired(world: World) -> None:
 
 def test_a_branch_is_retired_by_two_edits(world: World) -> None:
     world.edit("prod", branches={"prod-v1": {**FROM_DEV, "retire": True}, "prod-v2": FROM_DEV})
-    told = "prod-v1 is retired: nothing is deleted yet. Dropping its line then deletes it, with every row on it"
-    assert told in " ".join(world.preview("prod").split())
+    warning = "prod-v1 is retired: nothing is deleted yet. Dropping its line then deletes it, with every row on it"
+    assert warning in " ".join(world.preview("prod").split())
     world.up("prod")
     assert "prod-v1" in names(world), "the first edit only lets go of it"
     world.edit("prod", branches={"prod-v2": FROM_DEV})
-    told = "prod-v1 is dropped; it was retired: Neon deletes it with this update, with every row on it"
-    assert told in " ".join(world.preview("prod").split())
+    warning = "prod-v1 is dropped. It was retired: Neon deletes it in this update, with every row on it"
+    assert warning in " ".join(world.preview("prod").split())
     world.up("prod")
     assert names(world) == ["dev", "main", "prod-v2"]
     assert world.serving()["branch"] == "prod-v2"

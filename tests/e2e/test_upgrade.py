@@ -71,12 +71,12 @@ def test_the_way_back_counts_what_was_written_on_the_newer_one_and_nothing_else(
     written = old.ask(newer, "prod-v2", "SELECT count(*) FROM orders")[0][0] - old.orders("prod", "prod-v1")
     with pytest.raises(CommandError) as refused:
         old.preview("prod")
-    told = re.search(
+    refusal = re.search(
         r"([\d,]+) rows \(order_items ([\d,]+), orders ([\d,]+)\) were written to prod-v2", flat(str(refused.value))
     )
-    assert told, "customers and products came with the copy and don't count"
-    assert int(told[3].replace(",", "")) == written
-    old.edit("prod", accept={"branch": "prod-v2", "rows": int(told[1].replace(",", ""))})
+    assert refusal, "customers and products came with the copy and don't count"
+    assert int(refusal[3].replace(",", "")) == written
+    old.edit("prod", accept={"branch": "prod-v2", "rows": int(refusal[1].replace(",", ""))})
     old.up("prod")
     assert old.serving()["branch"] == "prod-v1"
     domain = old.outputs("prod")["domain"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from environments import log
-from environments.branches.adopting import ADOPTING
+from environments.clients.adopting import ADOPTING
 from environments.clients.http import ApiUnreachableError
 from environments.clients.vercel import Answer, Deployment
 from environments.cutover import pointer as model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from environments.branches.adopting import ADOPTING
+from environments.clients.adopting import ADOPTING
 from environments.clients.credentials import require_credentials
 from environments.clients.neon import Neon
 from environments.clients.pulumi import Stack

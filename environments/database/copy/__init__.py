@@ -1,1 +1,1 @@
-"""A database carried over to another Neon project by dump and restore, and held against its source."""
+"""A database carried over to another Neon project by dump and restore, and compared with its source."""

@@ -1,7 +1,7 @@
-"""What a database holds, so that a copy of it can be held against it: its objects by name, and a sum over every row.
+"""What a database holds, so that its copy can be compared with it: its objects by name, and a sum over every row.
 
 The sums are of the rows' texts, which are the same in every version of Postgres from 12 on; the objects' own texts
-aren't (a view's query is written out anew), so objects count by name, and columns by type as well.
+aren't (each version writes a view's query in its own way), so objects count by name, and columns by type as well.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from environments.clients.lazy_imports import sql
 from environments.clients.postgres import Connection
 from environments.database.schemas import user_schemas
 
-_MOST_TOLD = 5
+_MOST_SHOWN = 5
 
 _LIKE_ANYWHERE = """
 SET search_path = ''; SET timezone = 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres';
@@ -128,9 +128,9 @@ def read_contents(connection: Connection) -> Contents:
 
 
 def differences(source: Contents, copy: Contents) -> list[str]:
-    """Return what `copy` lacks of `source`, has beyond it or has otherwise; empty if it holds the same."""
+    """Return in what `copy` differs from `source`: what is missing, too much or not the same; empty if nothing does."""
     found = [f"{line} is missing" for line in sorted(source.objects - copy.objects)]
-    found += [f"{line} is in the copy only" for line in sorted(copy.objects - source.objects)]
+    found += [f"only the copy has {line}" for line in sorted(copy.objects - source.objects)]
     for table in sorted(source.tables.keys() | copy.tables.keys()):
         was, now = source.tables.get(table, (0, "0")), copy.tables.get(table, (0, "0"))
         if was[0] != now[0]:
@@ -140,11 +140,13 @@ def differences(source: Contents, copy: Contents) -> list[str]:
     for name, (was_at, step) in sorted(source.sequences.items()):
         now_at = copy.sequences.get(name, (None, step))[0]
         if was_at is not None and (now_at is None or (now_at - was_at) * step < 0):
-            found.append(f"sequence {name} stands at {now_at} and would give values again that were given already")
+            found.append(
+                f"sequence {name} stands at {now_at}, behind its source: it would give out values a second time"
+            )
     return found
 
 
-def told(found: list[str]) -> str:
+def first_few(found: list[str]) -> str:
     """Say the first few of many differences in one line."""
-    more = f" and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
-    return "; ".join(found[:_MOST_TOLD]) + more
+    more = f" and {len(found) - _MOST_SHOWN} more" if len(found) > _MOST_SHOWN else ""
+    return "; ".join(found[:_MOST_SHOWN]) + more

@@ -1,7 +1,8 @@
-"""What a dump of one database leaves out: roles and settings, which come along, and what can't, which is told.
+"""What a dump of one database leaves out: roles and settings, which are copied here, and what stops a copy.
 
-A dump holds a database's objects, rows, large objects and privileges. Roles are of the whole server: they are made on
-the other one without a login, so that privileges and policies have whom they name; AppLogin opens the app's own.
+A dump holds a database's objects, rows, large objects and privileges. Roles belong to the whole server: the copy's
+server gets them without a login, so that privileges and policies find the roles that they name; AppLogin opens the
+app's own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from environments.clients.lazy_imports import sql
 from environments.clients.postgres import Connection, connected
 from environments.database.app_role import SYSTEM_ROLES
 from environments.database.copy.checksum import SERVICE_EXTENSIONS
+from environments.ids import RoleName
 
 _INHERIT_IS_A_GRANTS = 160_000
 
@@ -32,13 +34,13 @@ WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_
 """
 
 _OBSTACLES = {
-    "transactions are prepared ({}), whose writes no dump holds: COMMIT PREPARED or ROLLBACK PREPARED them": """
+    "no dump holds what prepared transactions ({}) wrote: COMMIT PREPARED or ROLLBACK PREPARED them": """
         SELECT gid FROM pg_prepared_xacts WHERE database = current_database()""",
-    "foreign servers ({}) have user mappings with passwords: drop them, and make them anew on the copy": """
+    "foreign servers ({}) have user mappings with passwords: drop them, and create them on the copy afterwards": """
         SELECT srvname FROM pg_foreign_server""",
-    "logical replication slots ({}) stand at a place of this server's log: let their consumers end, and drop them": """
+    "logical replication slots ({}) point into this server's log: let their consumers finish, and drop them": """
         SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'logical' AND database = current_database()""",
-    "subscriptions ({}) would go on receiving beside their copy: drop them, and subscribe anew from the copy": """
+    "subscriptions ({}) would keep receiving rows beside the copy: drop them, and subscribe again on the copy": """
         SELECT subname FROM pg_subscription
         WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())""",
     "the database's owner can't read {}: GRANT SELECT on them to it, or make it their owner": """
@@ -57,16 +59,16 @@ WHERE NOT datistemplate AND datallowconn AND datname NOT IN (current_database(),
 def obstacles(source: Connection, target: Connection | None) -> list[str]:
     """Return why the database of `source` can't be dumped and restored into `target` without losing something."""
     found = []
-    for told, query in _OBSTACLES.items():
+    for sentence, query in _OBSTACLES.items():
         if names := [str(name) for (name,) in source.execute(query.encode()).fetchall()]:
-            found.append(told.format(", ".join(names)))
+            found.append(sentence.format(", ".join(names)))
     if target is None:
         return found
     wanted = {str(name) for (name,) in source.execute("SELECT extname FROM pg_extension").fetchall()}
-    there = {str(name) for (name,) in target.execute("SELECT name FROM pg_available_extensions").fetchall()}
-    if lacking := sorted(wanted - there - set(SERVICE_EXTENSIONS)):
+    available = {str(name) for (name,) in target.execute("SELECT name FROM pg_available_extensions").fetchall()}
+    if lacking := sorted(wanted - available - set(SERVICE_EXTENSIONS)):
         found.append(
-            f"the extensions {', '.join(lacking)} can't be had on the newer server: drop them, or wait for them"
+            f"the newer server doesn't offer the extensions {', '.join(lacking)}: drop them, or wait until it does"
         )
     return found
 
@@ -76,29 +78,29 @@ def other_databases(source: Connection) -> list[str]:
     return [str(name) for (name,) in source.execute(_OTHER_DATABASES).fetchall()]
 
 
-def roles_of(source: Connection, owner: str) -> list[str]:
+def roles_of(source: Connection, owner: RoleName) -> list[RoleName]:
     """Return the roles that were made on `source`, but for `owner` and those of the service."""
-    return [str(name) for (name,) in source.execute(_ROLES, ([owner, *SYSTEM_ROLES],)).fetchall()]
+    return [RoleName(str(name)) for (name,) in source.execute(_ROLES, ([owner, *SYSTEM_ROLES],)).fetchall()]
 
 
-def carry_roles(source: Connection, target: Connection, roles: list[str], owner: str) -> None:
+def carry_roles(source: Connection, target: Connection, roles: list[RoleName], owner: RoleName) -> None:
     """Make those of `roles` that `target` lacks, without a login, and `owner` a member of them all.
 
-    Memberships among them come along; passwords and attributes don't.
+    Memberships among them are copied; passwords and attributes aren't.
     """
-    there = {str(name) for (name,) in target.execute("SELECT rolname FROM pg_roles").fetchall()}
+    existing = {str(name) for (name,) in target.execute("SELECT rolname FROM pg_roles").fetchall()}
     inherit = " WITH INHERIT TRUE" if target.info.server_version >= _INHERIT_IS_A_GRANTS else ""
     with target.transaction():
         for name in roles:
             role = sql.Identifier(name)
-            if name not in there:
+            if name not in existing:
                 target.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
             target.execute(sql.SQL("GRANT {} TO {}" + inherit).format(role, sql.Identifier(owner)))
         for group, member in source.execute(_MEMBERS, {"roles": roles}).fetchall():
             target.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(str(group)), sql.Identifier(str(member))))
 
 
-def carry_settings(source: Connection, target_uri: str, database: str, roles: list[str]) -> None:
+def carry_settings(source: Connection, target_uri: str, database: str, roles: list[RoleName]) -> None:
     """Give the database of `target_uri` what ALTER DATABASE and ALTER ROLE have set for `source`'s and for `roles`."""
     for role, in_database, setting in source.execute(_SETTINGS, (roles,)).fetchall():
         name, _, value = str(setting).partition("=")
