@@ -65,7 +65,7 @@ def _headline(preview: Preview, said: Content) -> str:
     stack = name(preview.stack)
     if said.stopped:
         stays = f"; {preview.target or 'it'} stays on {name(preview.serving)}" if preview.serving else ""
-        return f"{stack}: {'refused' if said.refused else 'the preview failed'}, nothing was changed{stays}"
+        return f"{stack}: {'the preview failed' if said.crashed else 'refused'}, nothing was changed{stays}"
     if said.move:
         return f"{stack}: {escaped(said.move.title)}"
     serves = f", {name(preview.serving)} goes on serving" if preview.serving else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from environments.commands.report.masking import masked, masked_entry
+from environments.commands.report.masking import is_crash, masked, masked_entry
 from environments.commands.report.preview import Preview
 from environments.errors import RefusedError
 from environments.review import model
@@ -27,8 +27,8 @@ class OtherStackError(RefusedError):
 class Content:
     """What is to be shown of a preview; no text in it holds a credential.
 
-    `refused` are the reasons of ours for which nothing will be changed, `failed` the errors of others. `warnings` are
-    both ours and others'.
+    `refused` are the reasons of ours for which nothing will be changed, `failed` the errors of others, `crashed` says
+    that one of these is a traceback. `warnings` are both ours and others'.
     """
 
     move: MoveReview | None = None
@@ -36,6 +36,7 @@ class Content:
     warnings: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    crashed: bool = False
     behind: RowsBehind | None = None
     """The rows that the pointer leaves, or that it would leave if that weren't refused."""
 
@@ -68,6 +69,7 @@ def content(preview: Preview, review: Review) -> Content:
         warnings=(*warnings, *_others(preview.warnings, warnings)),
         refused=refused,
         failed=failed,
+        crashed=any(map(is_crash, preview.errors)),
         behind=next(filter(None, behind), None),
     )
 

@@ -18,6 +18,11 @@ _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]{0,80}(?=:|$)")
 
 
+def is_crash(text: str) -> bool:
+    """Tell whether a text is a program's end by an exception that nobody expected."""
+    return _TRACEBACK in text
+
+
 def masked(text: str) -> str:
     """Return text without credentials. A traceback may hold any value: of that, the exception's name alone is left."""
     before, traceback, after = text.partition(_TRACEBACK)

@@ -158,11 +158,11 @@ def test_several_resources_that_refuse_for_one_reason_give_it_once() -> None:
     assert text.count("no way") == 1
 
 
-def test_an_error_of_others_is_shown_as_it_is_and_is_no_refusal() -> None:
+def test_an_error_of_others_is_shown_as_it_is() -> None:
     preview = recorded("nothing-to-do")
     preview["diagnostics"] = [error("neon: 401 Unauthorized"), error("preview failed")]
     text = shown(preview)
-    assert "the preview failed, nothing was changed; production stays on `prod-v1`" in text
+    assert "refused, nothing was changed; production stays on `prod-v1`" in text
     assert "> [!CAUTION]\n> neon: 401 Unauthorized\n" in text
     assert text.count("CAUTION") == 1, "the engine's last word says nothing more"
 

@@ -57,7 +57,7 @@ SAID = {
     ],
     "retire": ["`prod`: 2 resources change, `prod-v2` goes on serving", "Dropping its line then deletes it"],
     "drop": [
-        "prod-v1 is dropped; it was retired: Neon deletes it with this update, with every row",
+        "prod-v1 is dropped. It was retired: Neon deletes it in this update, with every row",
         "would be deleted",
     ],
     "rollback": [
@@ -67,7 +67,7 @@ SAID = {
     ],
     "refused-live": ["production stays on `prod-v2`", "set safety.phase to beta"],
     "refused-settings": ["`prod`: refused", "min\\_cu 3 is above max\\_cu 2. Raise max\\_cu or lower min\\_cu"],
-    "refused-drop": ["`prod`: refused", "prod-v1 is dropped; nobody has let go of it", "cannot be deleted"],
+    "refused-drop": ["`prod`: refused", "prod-v1 is dropped. It has neither retire: true nor", "cannot be deleted"],
     "redeploy": ["`prod`: production stays on prod-v2; its app is deployed again", "put the app back as it was"],
     "migration": [
         "`prod`: production stays on prod-v2; its app is deployed again",
