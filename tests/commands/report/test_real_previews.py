@@ -12,6 +12,7 @@ from environments.commands.report.comment import comment
 from environments.commands.report.preview import read_preview
 from environments.review.file import read_review
 from environments.review.telling import VARIABLE
+from environments.review.terminal import render
 from tests.commands.report.scenario import Recorded, previews, record
 from tests.e2e.conftest import World
 
@@ -55,7 +56,7 @@ SAID = {
         "`prod`: refused",
         "Standard Migration never swaps databases: from prod-v2 the pointer moves only",
     ],
-    "retire": ["`prod`: 2 resources change, `prod-v2` goes on serving", "Dropping its line then deletes it"],
+    "retire": ["`prod`: 3 resources change, `prod-v2` goes on serving", "Dropping its line then deletes it"],
     "drop": [
         "prod-v1 is dropped. It was retired: Neon deletes it in this update, with every row",
         "would be deleted",
@@ -105,6 +106,19 @@ def test_a_preview_ends_with_an_error_exactly_where_the_comment_tells_of_a_refus
     failed = {case for case, each in recorded.items() if each.exit_code}
     assert failed == {case for case, each in recorded.items() if "[!CAUTION]" in shown(each)}
     assert failed == {case for case in recorded if case.startswith(("refused", "crashed"))}
+
+
+@pytest.mark.parametrize("case", ["promotion", "migration"])
+def test_a_user_reads_each_review_once(recorded: dict[str, Recorded], case: str) -> None:
+    _, _, diagnostics = recorded[case].terminal.partition("\nDiagnostics:\n")
+    entries = read_review(recorded[case].file).entries
+    assert entries
+    lines = [line.strip() for line in diagnostics.splitlines()]
+    for entry in entries:
+        block = [line.strip() for line in render(entry).splitlines()]
+        starts = [place for place, line in enumerate(lines) if line == block[0]]
+        assert len(starts) == 1, diagnostics
+        assert lines[starts[0] : starts[0] + len(block)] == block
 
 
 def test_no_password_of_the_world_is_in_any_comment(bare: World, recorded: dict[str, Recorded]) -> None:
