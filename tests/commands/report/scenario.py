@@ -121,9 +121,9 @@ def _migration(world: World) -> Iterator[Recorded]:
 
 def record(world: World, case: str, *, stack: str = "prod", env: dict[str, str] | None = None) -> Recorded:
     """Run one preview, whether or not it is refused."""
-    file = world.folder.parent / f"{case}.jsonl"
-    done = _preview(world, "--json", "-s", stack, env={VARIABLE: str(file)} | (env or {}))
-    return Recorded(case, stack, done.returncode, done.stdout, file)
+    name = f"../{case}.jsonl"  # as a user names it: the program and the plugin run in the program's folder
+    done = _preview(world, "--json", "-s", stack, env={VARIABLE: name} | (env or {}))
+    return Recorded(case, stack, done.returncode, done.stdout, world.folder / name)
 
 
 def read(world: World) -> str:

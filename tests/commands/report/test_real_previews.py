@@ -24,7 +24,7 @@ SAID = {
     "refused-without-dev": ["`prod`: refused", "> - environments:project: the projects come from stack dev"],
     "first": ["`prod`: production will serve prod-v1, for the first time", "dev<br/>stack dev", SERVES_V1],
     "nothing-to-do": ["`prod`: nothing to do, `prod-v1` goes on serving", SERVES_V1],
-    "refused-token": ["`prod`: refused", "production stays on `prod-v1`", "NEON\\_API\\_KEY not set"],
+    "refused-token": ["`prod`: refused", "production stays on `prod-v1`", "NEON\\_API\\_KEY is not set"],
     "promotion": [
         "`prod`: production moves from prod-v1 to prod-v2",
         "| rows left behind | nothing: no row was written to prod-v1",
