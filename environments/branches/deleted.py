@@ -60,10 +60,10 @@ def deleted_refusal(key: BranchKey, source: Source, *, serves: bool) -> str:
         )
     return (
         f"{lost}, and it is the one that serves. It isn't made again, because it would hold {again}: the rows that "
-        f"users wrote to it would be missing. Take its line out of environments:branches and serve another branch: one "
-        f"that exists, such as the one that served before, or one that you add, from the branch and as of the moment "
-        f'(at) that hold most of those rows. Accept what is lost: pulumi config set accept \'{{"branch": "{key}", "rows": '
-        f'"any"}}\'. Then: pulumi up --refresh'
+        "users wrote to it would be missing. Take its line out of environments:branches and serve another branch: one "
+        "that exists, such as the one that served before, or one that you add, from the branch and as of the moment "
+        "(at) that hold most of those rows. Accept what is lost: "
+        f'pulumi config set accept \'{{"branch": "{key}", "rows": "any"}}\'. Then: pulumi up --refresh'
     )
 
 
