@@ -68,13 +68,18 @@ def variable(stack: str) -> pulumi.ResourceHookBinding:
 def _before_create(name: str, refuse: Callable[[pulumi.ResourceHookArgs], None]) -> pulumi.ResourceHookBinding:
     if adopting():
         return pulumi.ResourceHookBinding()
+    hook = pulumi.ResourceHook(name, _recorded(refuse), pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceHookBinding(before_create=[hook])
 
-    def recorded(args: pulumi.ResourceHookArgs) -> None:
+
+def _recorded(refuse: Callable[[pulumi.ResourceHookArgs], None]) -> Callable[[pulumi.ResourceHookArgs], None]:
+    """Return the hook's callback: a refusal is shown by the engine, and is an entry of the review too."""
+
+    def callback(args: pulumi.ResourceHookArgs) -> None:
         try:
             refuse(args)
         except ExistsError as error:
             record(Refusal(text=str(error), about=args.urn))
             raise
 
-    hook = pulumi.ResourceHook(name, recorded, pulumi.ResourceHookOptions(on_dry_run=True))
-    return pulumi.ResourceHookBinding(before_create=[hook])
+    return callback

@@ -85,6 +85,8 @@ def _lean(preview: Mapping[str, Any]) -> dict[str, Any]:
 
 def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     kept = _kept(step, "urn", "op", "diffReasons") | ({"provider": "a provider"} if "provider" in step else {})
+    if "diffReasons" in kept:
+        kept["diffReasons"] = sorted(kept["diffReasons"])  # the engine's order is another one each time
     states = {name: step[name] for name in ("oldState", "newState") if step.get(name)}
     kind = step["urn"].split("::")[2]
     if kind.endswith(":Endpoint"):

@@ -97,6 +97,17 @@ def test_a_run_error_shows_its_message_alone(project: Make) -> None:
     assert ".py" not in output
 
 
+def test_what_a_program_logs_is_one_diagnostic_of_its_severity_each(project: Make) -> None:
+    made = project("import pulumi\npulumi.log.warn('look\\nhere')\nraise pulumi.RunError('no\\n  - way')\n")
+
+    shown = json.loads(made.run("preview", "--json", "-s", "dev", ok=False))
+
+    assert [(each["severity"], each["message"]) for each in shown["diagnostics"]] == [
+        ("warning", "warning: look\nhere\n"),
+        ("error", "error: no\n  - way\n"),
+    ]
+
+
 def test_another_exception_shows_the_programs_own_frames_only(project: Make) -> None:
     made = project("import broken\nbroken.go()\n", broken="def go():\n    raise ValueError('the reason')\n")
 
