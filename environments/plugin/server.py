@@ -77,7 +77,7 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
         with self._lock:
             self._calls += 1
         try:
-            with log.sent_to(lambda severity, text: self._said(severity, text, urn)):
+            with log.sent_to(lambda severity, text: self._said(severity, _masked(text, request), urn)):
                 yield
         finally:
             with self._lock:
