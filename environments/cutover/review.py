@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from environments.cutover.guard import rows_behind
 from environments.cutover.pointer import Pointer
-from environments.props import UNKNOWN_VALUE, Unknown
+from environments.props import Unknown
 from environments.review.model import Line, MoveReview
 
 if TYPE_CHECKING:
@@ -98,11 +98,6 @@ def move_review(
         behind=rows_behind(count, was),
         undo=undo,
     )
-
-
-def is_known(value: Any) -> bool:
-    """Tell whether a preview knows this value already; for the resources that still work on dicts."""
-    return isinstance(value, str) and value not in (UNKNOWN_VALUE, "")
 
 
 def _lines(**said: str | Sequence[str]) -> tuple[Line, ...]:
