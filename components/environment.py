@@ -42,7 +42,7 @@ from environments.plan.topology import (
     OwnBranch,
     Topology,
 )
-from environments.program import existing
+from environments.program import existing, kept
 from environments.program.own import (
     Cutover,
     Deployment,
@@ -76,6 +76,7 @@ class Environment(pulumi.ComponentResource):
         self._projects = make_projects(topology.projects, self, self._vercel)
         self._external = make_external_login(topology, self._projects.neon_project, self)
         self._adopted = existing.adopted_branch(topology.stack)
+        self._kept = kept.kept_branch()
         self.branches: dict[str, Branch] = {}
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
@@ -111,8 +112,14 @@ class Environment(pulumi.ComponentResource):
     def _inventory(self) -> Inventory:
         """Note what the next update has to know of this one, once it is certain that this one is not refused."""
         branches = {BranchKey(plan.key): plan.deletion for plan in self._topology.branches}
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.cutover, *self.branches.values()])
-        return Inventory(self._topology.stack, inventory.Inputs(branches=branches), opts)
+        listed = {BranchKey(key): branch.listed for key, branch in self.branches.items()}
+        # An earlier version called it by its stack, which may be renamed: the old one would be deleted, and refuse.
+        opts = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=[self.cutover, *self.branches.values()],
+            aliases=[pulumi.Alias(name=self._topology.stack)],
+        )
+        return Inventory("inventory", inventory.Inputs(branches=branches, listed=listed), opts)
 
     def _branch(self, plan: BranchPlan) -> Branch:
         topology = self._topology
@@ -144,6 +151,7 @@ class Environment(pulumi.ComponentResource):
             generation=topology.credentials,
             serves=topology.served == OwnBranch(plan.key),
             hooks=self._adopted if isinstance(plan.parent, NoBranch) else None,
+            kept=self._kept,
         )
         return Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
 
