@@ -6,7 +6,7 @@ replaces and deletes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pulumi
@@ -85,11 +85,11 @@ class Environment(pulumi.ComponentResource):
         ready = self._ready()
         deployment = self._deployment(ready)
         self.cutover = self._cutover(ready, deployment)
-        self._variables()
+        variables = self._variables()
         for key, branch in self.branches.items():
             if topology.served != OwnBranch(key):
                 branch.open(after=[self.cutover])
-        self._inventory()
+        self._inventory(after=[self.cutover, *self.branches.values(), *variables, *filter(None, [self._external])])
         self.register_outputs({})
 
     @property
@@ -109,14 +109,17 @@ class Environment(pulumi.ComponentResource):
         made = {key: branch.branch for key, branch in self.branches.items()}
         return {key: branch.expires_at for key, branch in made.items() if isinstance(branch, TemporaryBranch)}
 
-    def _inventory(self) -> Inventory:
-        """Note what the next update has to know of this one, once it is certain that this one is not refused."""
+    def _inventory(self, after: Sequence[pulumi.Resource]) -> Inventory:
+        """Note what the next update has to know of this one, once it is certain that this one is not refused.
+
+        A destroy goes the other way: the inventory refuses it before the engine deletes anything else.
+        """
         branches = {BranchKey(plan.key): plan.deletion for plan in self._topology.branches}
         listed = {BranchKey(key): branch.listed for key, branch in self.branches.items()}
         # An earlier version called it by its stack, which may be renamed: the old one would be deleted, and refuse.
         opts = pulumi.ResourceOptions(
             parent=self,
-            depends_on=[self.cutover, *self.branches.values()],
+            depends_on=after,
             aliases=[pulumi.Alias(name=self._topology.stack)],
         )
         return Inventory("inventory", inventory.Inputs(branches=branches, listed=listed), opts)
@@ -296,7 +299,8 @@ class Environment(pulumi.ComponentResource):
         held = pulumi.ResourceOptions(parent=self, depends_on=[ready], protect=not topology.disposable)
         return Cutover("served", pointer, held)
 
-    def _variables(self) -> None:
+    def _variables(self) -> list[pulumi.Resource]:
+        """Make the target's variables, and what watches them."""
         login, topology = self._served.login, self._topology
         values = {"DATABASE_URL": login.pooled_url, "DATABASE_URL_UNPOOLED": login.direct_url}
         hooks, made = existing.variable(topology.stack), {}
@@ -323,3 +327,4 @@ class Environment(pulumi.ComponentResource):
                 ),
                 pulumi.ResourceOptions(parent=self, protect=not topology.disposable),
             )
+        return list(made.values())
