@@ -9,6 +9,7 @@ from typing import cast
 import pulumi
 import pulumi_neon as neon
 
+from environments.branches.dropped import Listed
 from environments.branches.source import Kind, Source, WantedBranch
 from environments.clients.neon import Address
 from environments.cutover.pointer import CopiedFrom
@@ -48,6 +49,7 @@ class BranchArgs:
     generation: int
     serves: bool
     hooks: pulumi.ResourceHookBinding | None
+    kept: pulumi.ResourceHookBinding
 
 
 class Branch(pulumi.ComponentResource):
@@ -109,36 +111,34 @@ class Branch(pulumi.ComponentResource):
                 adopted=isinstance(args.plan.parent, NoBranch),
                 deletion=args.plan.deletion,
                 external_logins=args.external_logins,
+                key=BranchKey(self._name),
             ),
             pulumi.ResourceOptions.merge(
-                _held(self, args.plan),
+                _held(self, args),
                 pulumi.ResourceOptions(depends_on=[self.transfer] if self.transfer is not None else []),
             ),
         )
         self.register_outputs({})
 
+    @property
+    def listed(self) -> Listed:
+        """What the environment's inventory keeps of the branch."""
+        return Listed(
+            project=later_id(self.project, NeonProject),
+            id=later_id(self.branch.id, BranchId),
+            source=_source(self._args),
+            wanted=_wanted(self._args.plan),
+        )
+
     def _settle(self) -> BranchSource:
         args, plan = self._args, self._args.plan
-        timestamp, lsn = plan.at
         inputs = branch_source.Inputs(
             name=BranchKey(self._name),
             project=later_id(args.project, NeonProject),
-            source=Source(
-                stack=StackName(args.parent_stack),
-                branch=BranchKey(args.parent_name),
-                at=str(timestamp or lsn or ""),
-                kind=_kind(plan),
-            ),
+            source=_source(args),
             parent=_parent(args),
             own=args.parent_is_own and not plan.copied,
-            wanted=WantedBranch(
-                name=plan.name,
-                min_cu=plan.compute.min_cu,
-                max_cu=plan.compute.max_cu,
-                suspend_seconds=plan.compute.suspend_seconds,
-                protected=plan.protected,
-                deletion=plan.deletion,
-            ),
+            wanted=_wanted(plan),
             shareable=args.shareable,
             serves=args.serves,
             database=DatabaseName(args.database),
@@ -170,10 +170,33 @@ def size(compute: Compute) -> dict[str, float]:
     return {"min_cu": compute.min_cu, "max_cu": compute.max_cu, "suspend": compute.suspend_seconds}
 
 
-def _held(parent: pulumi.Resource, plan: BranchPlan) -> pulumi.ResourceOptions:
+def _held(parent: pulumi.Resource, args: BranchArgs) -> pulumi.ResourceOptions:
     """Return how the engine holds on to what a branch is made of, when its line is dropped."""
-    kept, released = plan.deletion == "retain", plan.deletion == "orphan"
-    return pulumi.ResourceOptions(parent=parent, protect=kept, retain_on_delete=released)
+    kept, released = args.plan.deletion == "retain", args.plan.deletion == "orphan"
+    return pulumi.ResourceOptions(
+        parent=parent, protect=kept, retain_on_delete=released, hooks=args.kept if kept else None
+    )
+
+
+def _source(args: BranchArgs) -> Source:
+    timestamp, lsn = args.plan.at
+    return Source(
+        stack=StackName(args.parent_stack),
+        branch=BranchKey(args.parent_name),
+        at=str(timestamp or lsn or ""),
+        kind=_kind(args.plan),
+    )
+
+
+def _wanted(plan: BranchPlan) -> WantedBranch:
+    return WantedBranch(
+        name=plan.name,
+        min_cu=plan.compute.min_cu,
+        max_cu=plan.compute.max_cu,
+        suspend_seconds=plan.compute.suspend_seconds,
+        protected=plan.protected,
+        deletion=plan.deletion,
+    )
 
 
 def _kind(plan: BranchPlan) -> Kind:
@@ -200,7 +223,7 @@ def _permanent(parent: Branch, name: str, args: BranchArgs) -> neon.Branch:
         parent_lsn=lsn,
         protected="yes" if plan.protected else None,
         opts=pulumi.ResourceOptions.merge(
-            _held(parent, plan),
+            _held(parent, args),
             pulumi.ResourceOptions(depends_on=[parent.source], ignore_changes=settled, hooks=args.hooks),
         ),
     )
@@ -223,7 +246,7 @@ def _temporary(parent: Branch, name: str, args: BranchArgs) -> TemporaryBranch:
         owner=RoleName(args.owner),
     )
     options = pulumi.ResourceOptions(depends_on=[parent.source])
-    return TemporaryBranch(name, inputs, pulumi.ResourceOptions.merge(_held(parent, plan), options))
+    return TemporaryBranch(name, inputs, pulumi.ResourceOptions.merge(_held(parent, args), options))
 
 
 def _endpoint(
@@ -241,5 +264,5 @@ def _endpoint(
         autoscaling_limit_min_cu=compute.min_cu,
         autoscaling_limit_max_cu=compute.max_cu,
         suspend_timeout_seconds=compute.suspend_seconds,
-        opts=pulumi.ResourceOptions.merge(_held(parent, args.plan), options),
+        opts=pulumi.ResourceOptions.merge(_held(parent, args), options),
     )

@@ -6,6 +6,7 @@ replaces and deletes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pulumi
@@ -39,7 +40,7 @@ from environments.plan.topology import (
     OwnBranch,
     Topology,
 )
-from environments.program import existing
+from environments.program import existing, kept
 from environments.program.own import (
     Cutover,
     Deployment,
@@ -73,6 +74,7 @@ class Environment(pulumi.ComponentResource):
         self._projects = make_projects(topology.projects, self, self._vercel)
         self._external = make_external_login(topology, self._projects.neon_project, self)
         self._adopted = existing.adopted_branch(topology.stack)
+        self._kept = kept.kept_branch()
         self.branches: dict[str, Branch] = {}
         for plan in topology.branches:
             self.branches[plan.key] = self._branch(plan)
@@ -81,11 +83,11 @@ class Environment(pulumi.ComponentResource):
         ready = self._ready()
         deployment = self._deployment(ready)
         self.cutover = self._cutover(ready, deployment)
-        self._variables()
+        variables = self._variables()
         for key, branch in self.branches.items():
             if topology.served != OwnBranch(key):
                 branch.open(after=[self.cutover])
-        self._inventory()
+        self._inventory(after=[self.cutover, *self.branches.values(), *variables, *filter(None, [self._external])])
         self.register_outputs({})
 
     @property
@@ -105,11 +107,20 @@ class Environment(pulumi.ComponentResource):
         made = {key: branch.branch for key, branch in self.branches.items()}
         return {key: branch.expires_at for key, branch in made.items() if isinstance(branch, TemporaryBranch)}
 
-    def _inventory(self) -> Inventory:
-        """Note what the next update has to know of this one, once it is certain that this one is not refused."""
+    def _inventory(self, after: Sequence[pulumi.Resource]) -> Inventory:
+        """Note what the next update has to know of this one, once it is certain that this one is not refused.
+
+        A destroy goes the other way: the inventory refuses it before the engine deletes anything else.
+        """
         branches = {BranchKey(plan.key): plan.deletion for plan in self._topology.branches}
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.cutover, *self.branches.values()])
-        return Inventory(self._topology.stack, inventory.Inputs(branches=branches), opts)
+        listed = {BranchKey(key): branch.listed for key, branch in self.branches.items()}
+        # An earlier version called it by its stack, which may be renamed: the old one would be deleted, and refuse.
+        opts = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=after,
+            aliases=[pulumi.Alias(name=self._topology.stack)],
+        )
+        return Inventory("inventory", inventory.Inputs(branches=branches, listed=listed), opts)
 
     def _branch(self, plan: BranchPlan) -> Branch:
         topology = self._topology
@@ -141,6 +152,7 @@ class Environment(pulumi.ComponentResource):
             generation=topology.credentials,
             serves=topology.served == OwnBranch(plan.key),
             hooks=self._adopted if isinstance(plan.parent, NoBranch) else None,
+            kept=self._kept,
         )
         return Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
 
@@ -285,7 +297,8 @@ class Environment(pulumi.ComponentResource):
         held = pulumi.ResourceOptions(parent=self, depends_on=[ready], protect=not topology.disposable)
         return Cutover("served", pointer, held)
 
-    def _variables(self) -> None:
+    def _variables(self) -> list[pulumi.Resource]:
+        """Make the target's variables, and what watches them."""
         login, topology = self._served.login, self._topology
         values = {"DATABASE_URL": login.pooled_url, "DATABASE_URL_UNPOOLED": login.direct_url}
         hooks, made = existing.variable(topology.stack), {}
@@ -312,3 +325,4 @@ class Environment(pulumi.ComponentResource):
                 ),
                 pulumi.ResourceOptions(parent=self, protect=not topology.disposable),
             )
+        return list(made.values())

@@ -15,7 +15,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from environments.branches.source import Source
-from environments.clients.neon import Neon
+from environments.clients.http import NotFoundError
+from environments.clients.neon import Branch, Neon
 from environments.ids import BranchId, BranchKey, NeonProject
 
 
@@ -25,6 +26,15 @@ class Seen:
 
     id: BranchId | None = None
     gone: bool = False
+
+
+def still_there(project: NeonProject, branch: BranchId) -> Branch | None:
+    """Return the branch if Neon has it; a project that is gone has taken its branches along."""
+    try:
+        with Neon() as neon:
+            return neon.branch(project, branch)
+    except NotFoundError:
+        return None
 
 
 def newest_operation(project: NeonProject) -> str:

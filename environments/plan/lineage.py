@@ -61,7 +61,10 @@ def _problem(settings: Settings, name: str, stack: str) -> Problem | None:
 
 
 def deletion_problems(settings: Settings, stack: str) -> list[Problem]:
-    """Return a problem for each branch that can't be retired or released: it serves, or others were cloned from it."""
+    """Return a problem for each branch that can't be retired or released: it serves, or others were cloned from it.
+
+    The branch that serves a preview environment can be retired: then that environment can be destroyed.
+    """
     return [problem for name in settings.branches if (problem := _deletion_problem(settings, name, stack))]
 
 
@@ -70,7 +73,8 @@ def _deletion_problem(settings: Settings, name: str, stack: str) -> Problem | No
     if not (branch.retire or branch.release):
         return None
     path = f"environments:branches.{name}.{'retire' if branch.retire else 'release'}"
-    if settings.serve.stack in (None, stack) and settings.serve.branch == name:
+    serves = settings.serve.stack in (None, stack) and settings.serve.branch == name
+    if serves and not (branch.retire and settings.target == "preview"):
         return Problem(path, "", f"{name} serves", "Serve another branch first, or remove this line")
     children = [other for other in settings.branches if own_parent(settings, other, stack) == name]
     if branch.retire and children:

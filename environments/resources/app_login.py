@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from environments import log
+from environments.branches.deleted import still_there
+from environments.branches.dropped import KeptError, kept_refusal
 from environments.clients.http import NotFoundError
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, connected
@@ -21,12 +23,14 @@ from environments.database.login import KeptLogin, Login, LoginSpec, make_login,
 from environments.database.logins import shut_out_others
 from environments.database.marker import ClaimedError, read_claims, read_marker
 from environments.database.provenance import EVERY_ROW, missing_login
-from environments.ids import BranchId, DeletionPolicy, Fingerprint, RoleName, Transaction
+from environments.ids import BranchId, BranchKey, DeletionPolicy, Fingerprint, RoleName, Transaction
 from environments.props import UNKNOWN_VALUE, Secret, Unknown, Unwatched, known
 from environments.resources.typed import Checked, State, Typed
 
 _RECENT: Final = timedelta(days=1)
 """So old may a branch be whose making was cut short; one without a marker that is older has lost its marker."""
+
+_NO_KEY: Final = BranchKey("")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,8 @@ class Inputs:
     Another `generation` comes with another `role`, so that the login in use outlives the rotation; where nothing
     `serves` from the branch, the one before is closed at once. `keep_logins` leaves the owner's password and the other
     logins alone. `adopted` says that the branch existed before: every row counts as a user's. `external_logins` are
-    those that the environment made on branches which another stack owned then, and which it may own by now.
+    those that the environment made on branches which another stack owned then, and which it may own by now. `key` is
+    what the stack file calls the branch; the state of an earlier version doesn't say it.
     """
 
     address: Address | Unknown
@@ -48,6 +53,7 @@ class Inputs:
     adopted: Unwatched[bool]
     deletion: DeletionPolicy
     external_logins: Unwatched[Mapping[BranchId, KeptLogin] | Unknown]
+    key: Unwatched[BranchKey] = _NO_KEY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,10 +115,16 @@ class AppLogin(Typed[Inputs, Outputs]):
             return _outputs(renew_login(neon, wanted, was, serves=new.serves), shut_out)
 
     def delete(self, old: State[Inputs, Outputs]) -> None:
-        """Let the branch's computes and rows go, which follow; not if another environment serves from them."""
-        if old.inputs.deletion not in ("delete", "expire"):
+        """Let the branch's computes and rows go, which follow.
+
+        Not if the branch is neither retired nor released, nor if another environment serves from it. The engine deletes
+        this before it deletes anything else of the branch.
+        """
+        address, policy = known(old.inputs.address), old.inputs.deletion
+        if policy == "retain" and (found := still_there(address.project, address.branch)):
+            raise KeptError(kept_refusal(old.inputs.key or BranchKey(found.name)))
+        if policy not in ("delete", "expire"):
             return
-        address = known(old.inputs.address)
         try:
             with Neon() as neon, connected(neon.uri(address, pooled=False)) as connection:
                 claims = read_claims(connection, address.branch)

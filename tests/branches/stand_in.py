@@ -33,6 +33,9 @@ class StandIn:
         if request.method != "GET":
             self.changes.append((f"{request.method} {request.path}", request.body))
             return 200, {"branch": {"id": "br-2", **self._branch("br-2")}}
+        if one := re.search(r"/branches/([^/]+)$", request.path):
+            found = {"branch": {"id": one[1], **self._branch(one[1])}} if one[1] in self.branches else None
+            return (200, found) if found else (404, {"message": "branch not found", "code": ""})
         return 200, self._asked(request.path.rpartition("/")[2], request.query)
 
     def _asked(self, what: str, query: str) -> dict[str, Any]:

@@ -61,7 +61,8 @@ class Graph:
         found: set[str] = set()
         left = [label]
         while left:
-            new = self.one(left.pop()).waits_for - found
+            last = left.pop()  # two projects may have one name
+            new = {each for made in self.resources if made.label == last for each in made.waits_for} - found
             found |= new
             left += new
         return found

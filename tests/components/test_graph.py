@@ -103,6 +103,14 @@ def test_no_edit_replaces_or_deletes_what_holds_data() -> None:
         assert found.one(label).protected, label
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_destroy_asks_the_inventory_before_it_deletes_anything_in_the_clouds(shape: str) -> None:
+    """The engine deletes what nothing depends on first; `VariableDrift` only watches."""
+    found = made(shape)
+    later = {label for label in found.labels if label.startswith(("VariableDrift ", "Inventory ", "vercel "))}
+    assert set(found.labels) - later == found.before("Inventory inventory") - later
+
+
 def test_dev_makes_both_projects_and_keeps_them() -> None:
     found = made("dev")
     projects = [each for each in found.resources if each.type.endswith(":Project")]

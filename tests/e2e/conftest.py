@@ -122,7 +122,7 @@ class World(Program):
             found["dependencies"] = [other for other in found.get("dependencies", []) if other != urn]
             for key, others in found.get("propertyDependencies", {}).items():
                 found["propertyDependencies"][key] = [other for other in others or [] if other != urn]
-        self._import("prod", state)
+        self.import_state("prod", state)
 
     def resource(self, stack: str, ending: str) -> dict[str, Any]:
         """Return the resource whose URN ends so, as it lies in a stack's state."""
@@ -135,9 +135,10 @@ class World(Program):
         resources = state["deployment"]["resources"]
         place = next(place for place, found in enumerate(resources) if found["urn"] == resource["urn"])
         resources[place] = resource
-        self._import(stack, state)
+        self.import_state(stack, state)
 
-    def _import(self, stack: str, state: dict[str, Any]) -> None:
+    def import_state(self, stack: str, state: dict[str, Any]) -> None:
+        """Have the backend hold another state of a stack."""
         file = self.folder / "state.json"
         file.write_text(json.dumps(state))
         self.pulumi("stack", "import", "--file", str(file), "-s", stack)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from environments.program.kept import HOOK
 from localcloud.program import CommandError
 from tests.e2e.conftest import World
 
@@ -50,7 +51,7 @@ def test_what_dev_does_to_its_own_pointer_leaves_production_alone(world: World) 
 @pytest.mark.parametrize("arguments", [(), ("--skip-preview",)], ids=["with preview", "without preview"])
 def test_destroying_dev_takes_nothing_of_production_along(world: World, arguments: tuple[str, ...]) -> None:
     before = world.serving()
-    with pytest.raises(CommandError, match="protected"):
+    with pytest.raises(CommandError, match=HOOK):
         world.pulumi("destroy", "-s", "dev", "--yes", *arguments)
     assert world.serving() == before
     world.preview("prod", "--expect-no-changes")

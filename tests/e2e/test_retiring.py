@@ -36,8 +36,8 @@ def test_a_branch_that_is_dropped_at_once_is_refused(world: World) -> None:
     branches = world.setting("prod", "branches")
     world.edit("prod", branches={"prod-v2": FROM_DEV})
     said = refused(world)
-    assert "prod-v1 is dropped. It has neither retire: true nor release: true, so pulumi up is refused" in said
-    assert "protected" in said
+    assert "branch prod-v1 has neither retire: true nor release: true, so it is not deleted" in said
+    assert "unprotect" not in said
     world.edit("prod", branches=branches)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from environments.program.kept import HOOK
 from localcloud.program import CommandError
 from tests.e2e.conftest import FROM_DEV, World
 from tests.e2e.previews import branches, push, variables
@@ -26,8 +27,12 @@ def test_the_example_serves_the_deployments_of_its_git_branch_and_is_protected(b
     assert "expires_at" not in made
     assert push(bare, "staging") == made["id"]
     assert push(bare, "main") == branches(bare)["dev"]["id"]
-    with pytest.raises(CommandError, match="protected"):
-        bare.pulumi("destroy", "-s", "staging", "--yes", "--skip-preview")
+    for lifted in (False, True):
+        if lifted:
+            bare.pulumi("state", "unprotect", "--all", "-s", "staging", "--yes")
+        with pytest.raises(CommandError, match=HOOK):
+            bare.pulumi("destroy", "-s", "staging", "--yes", "--skip-preview")
+    bare.up("staging")
     bare.up("staging", "--expect-no-changes")
 
 
@@ -45,7 +50,7 @@ def test_it_gets_newer_data_and_lets_the_old_branch_go_by_two_edits(bare: World)
 
 
 def test_it_is_taken_down_as_it_is_described(bare: World) -> None:
-    bare.edit("staging", safety=None)
+    bare.edit("staging", safety=None, branches={"staging-v2": FROM_DEV | {"retire": True}})
     bare.up("staging")
     bare.pulumi("state", "unprotect", "--all", "-s", "staging", "--yes")
     bare.pulumi("destroy", "-s", "staging", "--yes")

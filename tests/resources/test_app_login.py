@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from environments.branches.dropped import KeptError
 from environments.clients.neon import Address
 from environments.clients.postgres import password_of
 from environments.database.fence import is_fenced, raise_fence
@@ -17,6 +18,7 @@ from environments.database.marker import BranchMarker, Claim, ClaimedError, read
 from environments.database.provenance import EVERY_ROW
 from environments.ids import (
     BranchId,
+    BranchKey,
     DatabaseName,
     DeploymentId,
     EndpointId,
@@ -248,6 +250,20 @@ def test_a_branch_that_another_stack_serves_from_is_not_let_go_of(database: Data
     with pytest.raises(ClaimedError, match=f"other serves from branch {served.branch}. Nothing was deleted"):
         LOGIN.delete(state)
     LOGIN.delete(replace(state, inputs=replace(state.inputs, deletion="orphan")))
+
+
+@pytest.mark.slow
+def test_a_branch_that_nobody_let_go_of_is_kept_until_neon_has_lost_it(database: Database, served: Clone) -> None:
+    state = made(inputs_of(database, served, key=BranchKey("prod-v1")))
+    with pytest.raises(KeptError, match="branch prod-v1 has neither retire: true nor release: true, so it is not"):
+        LOGIN.delete(state)
+    earlier = replace(state, inputs=replace(state.inputs, key=BranchKey("")))
+    name = served.project.host.call("GET", f"{served.project.path}/branches/{served.branch}")["branch"]["name"]
+    with pytest.raises(KeptError, match=f"branch {name} has neither"):
+        LOGIN.delete(earlier)
+    assert user_at(state.outputs.direct_url) == state.inputs.role, "nothing of it was deleted"
+    served.delete()
+    LOGIN.delete(state)
 
 
 @pytest.mark.slow
