@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from environments.clients.deadline import pause
 from environments.clients.http import JsonApi, NotFoundError
 from environments.clients.lazy_imports import httpx
 from environments.errors import FailedError
@@ -226,7 +227,7 @@ class Neon(JsonApi):
         """Wait for the operations of an answer.
 
         Raises OperationFailedError for one that failed (the provider takes it for done), or is still running after
-        120 s (the provider waits without end).
+        120 s (the provider waits without end); OutOfTimeError where a time limit is used up before.
         """
         deadline = time.monotonic() + _OPERATION_DEADLINE
         for operation in answer.get("operations", []):
@@ -234,7 +235,7 @@ class Neon(JsonApi):
             while status in ("running", "scheduling"):
                 if time.monotonic() > deadline:
                     raise OperationFailedError(f"Neon's {operation['action']} is still {status} after 120 s")
-                time.sleep(_POLL)
+                pause(_POLL, f"Neon's {operation['action']} is still {status}")
                 status = self.call("GET", f"/projects/{project}/operations/{operation['id']}")["operation"]["status"]
             if status in ("failed", "error", "cancelled"):
                 raise OperationFailedError(f"Neon's {operation['action']} ended as {status}")
