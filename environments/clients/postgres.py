@@ -84,6 +84,7 @@ def _connect(uri: str, wait_seconds: float) -> Connection:
             reason = "it did not answer in time"
         except psycopg.OperationalError as error:
             reason = _first_line(error)
+        at_most(_PAUSE, f"{_CONNECTING}: {reason}")
         if "authentication failed" in reason or time.monotonic() > deadline:
             raise NotReadyError(f"the database did not take a connection: {reason}")
         pause(_PAUSE, f"{_CONNECTING}: {reason}")
