@@ -105,6 +105,19 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class Role:
+    """A role of one branch; a `protected` one is Neon's own."""
+
+    name: RoleName
+    protected: bool
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Read the API's `role` object."""
+        return cls(RoleName(found["name"]), bool(found.get("protected")))
+
+
+@dataclass(frozen=True)
 class Operation:
     """Something that Neon did or does in a project; `branch_id` is empty where it is about no branch."""
 
@@ -218,6 +231,10 @@ class Neon(JsonApi):
         if not httpx.URL(uri).password:
             raise OperationFailedError(f"Neon gave no password for {address.owner} on {address.branch}")
         return uri
+
+    def roles(self, project: NeonProject, branch: BranchId) -> list[Role]:
+        """Return the roles of a branch that users made, through the API or by SQL."""
+        return [Role.of(found) for found in self.call("GET", f"/projects/{project}/branches/{branch}/roles")["roles"]]
 
     def reset_password(self, project: NeonProject, branch: BranchId, role: RoleName) -> None:
         """Give `role` a new password on this branch alone, and wait until it holds."""
