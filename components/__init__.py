@@ -1,1 +1,1 @@
-"""The program: settings -> plan -> topology -> deploy. Reads top to bottom in that order; see docs/strategies.md."""
+"""The program's components: what is created for one environment, and what waits for what; see docs/strategies.md."""

@@ -6,7 +6,6 @@ replaces and deletes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import pulumi
@@ -18,7 +17,6 @@ from components.served import Served, make_external_login, needs
 from components.variables import make_variable
 from environments.clients.neon import Address
 from environments.cutover.pointer import BranchToServe, HealthCheck, Lineage, Pointer, StagedDeployment
-from environments.cutover.served import ServedBranch
 from environments.ids import (
     BranchId,
     BranchKey,
@@ -33,7 +31,6 @@ from environments.ids import (
     VariableId,
     VercelProject,
 )
-from environments.migrations.restore_point import RestorePoint
 from environments.plan.topology import (
     BranchPlan,
     DefaultBranch,
@@ -277,11 +274,11 @@ class Environment(pulumi.ComponentResource):
                 lsn=Lsn(topology.served_lsn) if topology.served_lsn else None,
                 copy=served.copied_from,
             ),
-            restore_point=cast("RestorePoint | None", self.migration.restore_point),
+            restore_point=later(self.migration.restore_point),
             app_url=later(login.pooled_url),
             deployment=staged,
             shuts_logins=topology.shuts_logins,
-            visited=cast("Mapping[str, ServedBranch]", self._external.visited if self._external else {}),
+            visited=later(self._external.visited) if self._external else {},
             summary=topology.summary,
             guard=topology.guard,
         )

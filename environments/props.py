@@ -201,7 +201,14 @@ def _decoded(hint: Any, value: Any, path: str) -> Any:  # noqa: PLR0911, PLR0912
         return float(value)
     if hint in (str, bool) and isinstance(value, hint):
         return value
-    raise StateError(f"{path} is {value!r:.60}, not {getattr(hint, '__name__', hint)}")
+    raise StateError(f"{path} is {value!r:.60}, not {_name_of(hint)}")
+
+
+def _name_of(hint: Any) -> str:
+    """Return what a type is called in an error: for a choice of words, the words."""
+    if typing.get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, typing.get_args(hint)))}"
+    return str(getattr(hint, "__name__", hint))
 
 
 def _one_of(choices: tuple[Any, ...], value: Any, path: str) -> Any:

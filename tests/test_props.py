@@ -98,7 +98,7 @@ def test_what_is_left_out_has_its_default_and_nothing_is_left_out_of_none() -> N
         ({"size": {"minCu": "0.25"}}, "size.minCu is '0.25', not float"),
         ({"size": {"minCu": 1, "suspendSeconds": 1.5}}, "size.suspendSeconds is 1.5, not int"),
         ({"size": {"minCu": True}}, "size.minCu is True, not float"),
-        ({"kind": "copy"}, "kind is 'copy'"),
+        ({"kind": "copy"}, "kind is 'copy', not one of clone, empty"),
         ({"tags": "a"}, "tags is 'a'"),
         ({"tags": ["a", 1]}, r"tags\[1\] is 1, not str"),
         ({"both": ["a"]}, "both is"),

@@ -1,6 +1,7 @@
 """The house rules that a reader relies on: who imports whom, how long a file is, that what the docs name exists."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -64,15 +65,21 @@ def all_modules() -> list[Path]:
     return [ROOT / "__main__.py", *(path for package in TOPS if package != "__main__" for path in modules(package))]
 
 
-def imported(path: Path) -> set[str]:
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@functools.cache
+def imported(path: Path) -> frozenset[str]:
     """Every module that the file imports, wherever in the file."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module)
-    return found
+    return frozenset(found)
 
 
 def name(path: Path) -> str:
@@ -150,7 +157,7 @@ def test_the_configuration_is_read_in_one_place() -> None:
 
 def attributes(path: Path) -> set[str]:
     """Every dotted name that the file's code uses."""
-    return {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    return {ast.unparse(node) for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
 
 
 def test_the_program_asks_no_function_of_neons_provider_that_answers_an_error_with_nothing() -> None:
@@ -162,7 +169,7 @@ def test_the_program_asks_no_function_of_neons_provider_that_answers_an_error_wi
 
 
 def test_every_module_says_why_it_exists() -> None:
-    assert [name(path) for path in all_modules() if not ast.get_docstring(ast.parse(path.read_text()))] == []
+    assert [name(path) for path in all_modules() if not ast.get_docstring(tree(path))] == []
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:

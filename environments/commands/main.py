@@ -83,15 +83,23 @@ def recover(stack: str, *, unlock: bool) -> None:
 
 @main.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--review",
+    envvar="ENVIRONMENTS_REVIEW",
+    show_envvar=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The review that the same run of pulumi preview wrote.",
+)
 @click.option("-s", "--stack", help="The stack's name, for a preview that doesn't name it.")
-def report(file: Path | None, stack: str | None) -> None:
+def report(file: Path | None, review: Path | None, stack: str | None) -> None:
     """Print a preview as the comment of a pull request.
 
-    It reads what `pulumi preview --json` printed from FILE or standard input, and prints Markdown.
+    Run the preview with ENVIRONMENTS_REVIEW=review.jsonl, which names the file that the program writes its review to.
+    Give that file as --review, and what `pulumi preview --json` printed as FILE or on standard input.
     """
     from environments.commands.report.command import report
 
-    report(file, stack)
+    report(file, review, stack)
 
 
 @main.command()

@@ -123,7 +123,7 @@ class Pointer:
     app_url: Secret[Unwatched[str | Unknown]]
     deployment: StagedDeployment | None
     shuts_logins: Unwatched[bool]
-    visited: Unwatched[Mapping[str, ServedBranch] | Unknown]
+    visited: Unwatched[Mapping[BranchId, ServedBranch] | Unknown]
     summary: Unwatched[ReviewSummary]
     guard: Unwatched[Guard | None]
 

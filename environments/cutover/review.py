@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from environments.cutover.guard import rows_behind
 from environments.cutover.pointer import Pointer
-from environments.props import UNKNOWN_VALUE, Unknown
+from environments.props import Unknown
 from environments.review.model import Line, MoveReview
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def first_review(new: Pointer, serving: str, steps: Sequence[str]) -> MoveReview
     return MoveReview(
         kind="first",
         title=f"{summary.target} will serve {now}, for the first time ({summary.strategy})",
-        lines=_lines(data=_data(new), deploy=summary.build, compute=summary.compute, steps=_listed(steps), undo=undo),
+        lines=_lines(data=_data(new), deploy=summary.build, compute=summary.compute, steps=steps, undo=undo),
         now=now,
     )
 
@@ -41,7 +41,7 @@ def same_branch_review(new: Pointer, steps: Sequence[str]) -> MoveReview:
         lines=_lines(
             data=f"no branch is made, left or moved to; {now} keeps every row",
             deploy="the app or its credentials changed: a build, staged and probed before it gets the domain",
-            steps=_listed(steps),
+            steps=steps,
             undo=undo,
         ),
         was=now,
@@ -86,7 +86,7 @@ def move_review(
         deploy=_AGAIN if again else summary.build,
         compute=_compute(old, new),
         pause=_pause(new, copied=copied),
-        steps=_listed(steps),
+        steps=steps,
         undo=undo,
     )
     return MoveReview(
@@ -100,17 +100,12 @@ def move_review(
     )
 
 
-def is_known(value: Any) -> bool:
-    """Tell whether a preview knows this value already; for the resources that still work on dicts."""
-    return isinstance(value, str) and value not in (UNKNOWN_VALUE, "")
-
-
-def _lines(**texts: str) -> tuple[Line, ...]:
-    return tuple(Line(label=label, text=text) for label, text in texts.items() if text)
-
-
-def _listed(steps: Sequence[str]) -> str:
-    return " ".join(f"{number}. {sentence}" for number, sentence in enumerate(steps, 1))
+def _lines(**said: str | Sequence[str]) -> tuple[Line, ...]:
+    lines = [
+        Line(label=label, text=what) if isinstance(what, str) else Line(label=label, items=tuple(what))
+        for label, what in said.items()
+    ]
+    return tuple(line for line in lines if line.text or line.items)
 
 
 def _pause(new: Pointer, *, copied: bool) -> str:

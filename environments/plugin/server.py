@@ -51,7 +51,7 @@ def _reported(method: Answer) -> Answer:
             try:
                 return method(self, request, context)
             except Exception as error:  # noqa: BLE001 - any failure must become an answer
-                context.abort(grpc.StatusCode.UNKNOWN, self.told(error, request))
+                context.abort(grpc.StatusCode.UNKNOWN, self.text_of(error, request))
 
     return answered
 
@@ -77,13 +77,13 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
         with self._lock:
             self._calls += 1
         try:
-            with log.sent_to(lambda severity, text: self._said(severity, text, urn)):
+            with log.sent_to(lambda severity, text: self._said(severity, _masked(text, request), urn)):
                 yield
         finally:
             with self._lock:
                 self._calls -= 1
 
-    def told(self, error: Exception, request: Any) -> str:
+    def text_of(self, error: Exception, request: Any) -> str:
         """Return what a user is told of an error, without the secrets of the request."""
         text = str(error)
         if not isinstance(error, EnvironmentsError):
@@ -131,7 +131,7 @@ class Server(provider_pb2_grpc.ResourceProviderServicer):
             old = resource.decoded_inputs(_values(request.olds)) if request.olds.fields else None
             checked = resource.check(old, new)
         except EnvironmentsError as error:
-            reason, behind = self.told(error, request), error.behind if isinstance(error, LeftBehindError) else None
+            reason, behind = self.text_of(error, request), error.behind if isinstance(error, LeftBehindError) else None
             record(model.Refusal(text=reason, about=request.urn, behind=behind))
             return provider_pb2.CheckResponse(inputs=request.news, failures=[provider_pb2.CheckFailure(reason=reason)])
         reasons = [f"there is no input {key}" for key in resource.strange(raw)] + list(checked.refusals)

@@ -15,6 +15,9 @@ from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.vercel import Vercel, overlapping
 from environments.errors import RefusedError
 from environments.ids import VercelProject
+from environments.program import review
+from environments.review.model import Refusal
+from environments.review.telling import record
 
 
 class ExistsError(RefusedError):
@@ -51,7 +54,7 @@ def variable(stack: str) -> pulumi.ResourceHookBinding:
                     git_branch=inputs.get("gitBranch") or "",
                 )
         except (ApiError, ApiUnreachableError) as error:
-            pulumi.log.warn(f"nobody knows whether the Vercel project has {inputs['key']} already: {error}")
+            review.warn(f"nobody knows whether the Vercel project has {inputs['key']} already: {error}")
             return
         if found:
             raise ExistsError(
@@ -65,5 +68,13 @@ def variable(stack: str) -> pulumi.ResourceHookBinding:
 def _before_create(name: str, refuse: Callable[[pulumi.ResourceHookArgs], None]) -> pulumi.ResourceHookBinding:
     if adopting():
         return pulumi.ResourceHookBinding()
-    hook = pulumi.ResourceHook(name, refuse, pulumi.ResourceHookOptions(on_dry_run=True))
+
+    def recorded(args: pulumi.ResourceHookArgs) -> None:
+        try:
+            refuse(args)
+        except ExistsError as error:
+            record(Refusal(text=str(error), about=args.urn))
+            raise
+
+    hook = pulumi.ResourceHook(name, recorded, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_create=[hook])

@@ -1,7 +1,7 @@
 """What other stacks exported at their last update: read once, without depending on them.
 
 A StackReference would let a missing or broken dev stop a rollback of production. This asks the engine the same question
-and accepts "unknown stack" as an answer; `components.plan` refuses where it needs the exports of that stack.
+and accepts "unknown stack" as an answer; `environments.plan` refuses where it needs the exports of that stack.
 
 A stack never reads its own exports: the engine writes them while the program runs. Another stack may be written at the
 same moment, too. A file backend replaces a stack's state by a rename, but first it empties and rewrites the note that

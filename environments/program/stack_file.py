@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pulumi
 
+from environments.program import review
 from environments.settings import Settings, left_over, read_settings
 
 
@@ -13,7 +14,7 @@ def read_stack(stack: str) -> Settings:
     settings = read_settings(config, stack)
     if left := left_over(config):
         of = f"environments:strategy.{', strategy.'.join(left)}"
-        pulumi.log.warn(f"{of}: {settings.strategy.kind} doesn't use this; another strategy left it over")
+        review.warn(f"{of}: {settings.strategy.kind} doesn't use this; another strategy left it over")
     return settings
 
 

@@ -10,8 +10,10 @@ import pulumi
 from environments.clients.app_files import app_digest
 from environments.clients.credentials import require_credentials
 from environments.errors import EnvironmentsError
+from environments.ids import StackName
 from environments.plan.plan import Digests, folders, foreign_stacks, plan
 from environments.plan.topology import Topology
+from environments.program import review
 from environments.program.other_stacks import read_exports
 from environments.program.stack_file import read_stack
 
@@ -20,12 +22,15 @@ def read_topology() -> Topology:
     """Return what must exist for the stack that runs.
 
     Folders in the stack file are below the working directory, which is the program's. Raises pulumi.RunError, which
-    Pulumi shows as its text alone, for wrong settings, a missing token, or another stack that can't be read.
+    Pulumi shows as its text alone, for wrong settings, a missing token, or another stack that can't be read. The review
+    of this run begins here.
     """
+    stack = pulumi.get_stack()
+    review.begin(StackName(stack))
     try:
-        return _topology(pulumi.get_stack())
+        return _topology(stack)
     except EnvironmentsError as error:
-        raise pulumi.RunError(str(error)) from None
+        raise review.refusal(error) from None
 
 
 def _topology(stack: str) -> Topology:

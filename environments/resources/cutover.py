@@ -18,6 +18,7 @@ from environments.cutover.first_cutover import domain_holder, first_refusal
 from environments.cutover.guard import move_refusal, pause_refusal, require_allowed, rows_of, swap_refusal
 from environments.cutover.pointer import BranchToServe, Outputs, Pointer, StagedDeployment, Unfinished
 from environments.cutover.review import first_review, move_review, renamed_review, same_branch_review
+from environments.cutover.served import ServedBranch
 from environments.cutover.steps import explain
 from environments.cutover.writes import owner_of
 from environments.database.fence import is_fenced
@@ -155,7 +156,7 @@ def _really_served(old: State[Pointer, Outputs], noted: StagedDeployment) -> Sta
 
 def _left_claimed(found: State[Pointer, Outputs]) -> State[Pointer, Outputs]:
     """Return the state with what a move that was cut short claimed and doesn't serve: its stack couldn't let it go."""
-    left = {}
+    left: dict[str, ServedBranch] = {}
     for branch, visited in known(found.inputs.visited).items():
         if branch == found.inputs.branch.id:
             continue

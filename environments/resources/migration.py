@@ -12,13 +12,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from environments import log
 from environments.clients.lazy_imports import LazyModule
-from environments.migrations.render import rendered
 from environments.migrations.restore_point import RestorePoint
 from environments.migrations.state import Inputs, Outputs
 from environments.resources.typed import Checked, State, Typed
-from environments.review.model import MigrationReview
+from environments.review.telling import tell
 
 if TYPE_CHECKING:
     from environments.migrations import apply
@@ -27,10 +25,6 @@ else:
     apply, previewing = LazyModule("environments.migrations.apply"), LazyModule("environments.migrations.preview")
 
 __all__ = ["Inputs", "Migration", "Outputs", "RestorePoint"]
-
-
-def _tell(review: MigrationReview) -> None:
-    log.info(rendered(review))
 
 
 class Migration(Typed[Inputs, Outputs]):
@@ -45,7 +39,7 @@ class Migration(Typed[Inputs, Outputs]):
             return Checked(new)
         found = previewing.preview(old, new, new.migrations)
         if found.review:
-            _tell(found.review)
+            tell(found.review)
         return Checked(new, found.refusals)
 
     def changed(self, old: State[Inputs, Outputs], new: Inputs) -> list[str]:

@@ -1,39 +1,61 @@
-"""A review as a file of JSON lines: each line one entry, with its kind and the version of this format."""
+"""A review as a file of JSON lines: each line one entry, with its kind and the version of this format.
+
+Runs are appended to a file, each with a `Start` before its entries. The review is that of the last one.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from environments.errors import StateError
+from environments.ids import StackName
 from environments.props import decode, encode
 from environments.review import model
-from environments.review.model import Entry, MigrationReview, MoveReview, Refusal
+from environments.review.model import Entry, MigrationReview, MoveReview, Refusal, Start
 
 VERSION: Final = 1
-_KINDS: Final[Mapping[str, type[Entry]]] = {
-    kind.__name__: kind for kind in (MoveReview, MigrationReview, model.Warning, Refusal)
+_KINDS: Final[Mapping[str, type[Entry | Start]]] = {
+    kind.__name__: kind for kind in (MoveReview, MigrationReview, model.Warning, Refusal, Start)
 }
 
 
-def line_of(entry: Entry) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """What the last run in a file said, in its order; `stack` is None for a file in which no program began."""
+
+    stack: StackName | None
+    entries: tuple[Entry, ...]
+
+
+def line_of(entry: Entry | Start) -> str:
     """Return an entry as a line of the file, with its end."""
     values = {"entry": type(entry).__name__, "version": VERSION, **encode(entry)}
     return f"{json.dumps(values, ensure_ascii=False)}\n"
 
 
-def read_entries(path: Path) -> tuple[Entry, ...]:
-    """Return the entries of a file, in the order in which they were said.
+def read_review(path: Path) -> Review:
+    """Return the review that a file holds.
 
     Raises StateError for a line that isn't an entry, or one that a newer version of environments wrote.
     """
-    lines = path.read_text(encoding="utf-8").split("\n")
-    return tuple(_entry(line, f"{path.name}, line {number}") for number, line in enumerate(lines, 1) if line)
+    stack: StackName | None = None
+    entries: list[Entry] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        if not line:
+            continue
+        match _entry(line, f"{path.name}, line {number}"):
+            case Start(stack=stack):
+                entries = []
+            case entry:
+                entries.append(entry)
+    return Review(stack=stack, entries=tuple(entries))
 
 
-def _entry(line: str, where: str) -> Entry:
+def _entry(line: str, where: str) -> Entry | Start:
     try:
         values: Any = json.loads(line)
     except ValueError as error:
@@ -47,5 +69,5 @@ def _entry(line: str, where: str) -> Entry:
         )
     if kind is None:
         raise StateError(f"{where} is an entry of an unknown kind: {values.get('entry')!r:.60}")
-    entry: Entry = decode(kind, values, f"{where}: ")
+    entry: Entry | Start = decode(kind, values, f"{where}: ")
     return entry

@@ -4,6 +4,8 @@ MoveReview          what happens to the pointer, its data, deployment and comput
 MigrationReview     what is pending, with its SQL
 Warning             what the reader should do something about
 Refusal             why nothing will be changed, and the edits that help
+
+Start               not said to anybody: in a file, the entries of a run of the program come after it
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from environments.ids import BranchKey
+from environments.ids import BranchKey, StackName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +37,11 @@ class RowsBehind:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line of a review: a label of one word, and its text."""
+    """One line of a review: a label of one word, and its text, or what it lists: sentences in their order."""
 
     label: str
-    text: str
+    text: str = ""
+    items: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,3 +98,10 @@ class Refusal:
 
 
 Entry = MoveReview | MigrationReview | Warning | Refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """The program of `stack` begins to run: what a file holds before this is of an earlier run."""
+
+    stack: StackName

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from environments import log
+from environments.ids import StackName
 from environments.review import model
 from environments.review.file import line_of
-from environments.review.model import Entry, Refusal
+from environments.review.model import Entry, Refusal, Start
 from environments.review.terminal import render
 
 VARIABLE = "ENVIRONMENTS_REVIEW"
@@ -28,7 +29,12 @@ def tell(entry: Entry) -> None:
             record(entry)
 
 
-def record(entry: Entry) -> None:
+def begin(stack: StackName) -> None:
+    """Record that the program of `stack` begins to run: a file then holds a review, even of a run that says nothing."""
+    record(Start(stack=stack))
+
+
+def record(entry: Entry | Start) -> None:
     """Append an entry to the file that ENVIRONMENTS_REVIEW names, as one line; without that variable do nothing.
 
     Several processes may write to that file: a line is written at once, so that none is torn apart.

@@ -97,8 +97,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):  # type: ignore[n
         return empty_pb2.Empty()
 
 
-def run(request: Any) -> Any:
-    """Runs one program to its end; an error it reports has been logged to the engine already."""
+def run(request: Any, engine: str) -> Any:
+    """Runs one program to its end. What it logs, and an error that ends it, goes to the engine at that address."""
     import pulumi  # noqa: PLC0415  the SDK is loaded after the port is printed
     from pulumi.runtime import reset_options, run_in_stack, set_all_config  # noqa: PLC0415
 
@@ -107,7 +107,7 @@ def run(request: Any) -> Any:
         stack=request.stack,
         root_directory=request.info.root_directory,
         parallel=request.parallel,
-        engine_address=request.args[0] if request.args else "",
+        engine_address=engine,
         monitor_address=request.monitor_address,
         preview=request.dryRun,
         organization=request.organization or "organization",
@@ -116,7 +116,7 @@ def run(request: Any) -> Any:
     directory = Path(request.info.program_directory or request.pwd)
     program = directory / request.info.entry_point
     os.chdir(request.pwd or directory)
-    sys.argv = [str(program), *request.args[1:]]
+    sys.argv = [str(program), *request.args]
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(max_workers=max(request.parallel, 1) * 4))
     loop.set_exception_handler(_end_on_rpc_error)
@@ -197,7 +197,8 @@ def imports_from(directory: Path) -> Iterator[None]:
 
 
 def main() -> None:
-    """Serves until the engine ends it."""
+    """Serves until the engine ends it, whose address is the last argument."""
+    engine = sys.argv[-1] if len(sys.argv) > 1 else ""
     # A handler in Python can miss a signal that arrives just before the main thread waits; the engine then waits 5 s.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -212,7 +213,7 @@ def main() -> None:
     while True:
         request, result = runs.get()
         try:
-            result.set_result(run(request))
+            result.set_result(run(request, engine))
         except BaseException as error:  # noqa: BLE001  the engine waits for an answer, whatever happened
             result.set_exception(error)
 

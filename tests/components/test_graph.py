@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -76,9 +75,9 @@ def test_what_is_secret_by_its_type_leaves_the_program_as_a_secret(shape: str) -
         assert declared_secrets(each) & set(each.inputs) <= secret_inputs(each), each.label
 
 
-@pytest.mark.parametrize(("one", "other"), list(permutations(STRATEGIES, 2)))
-def test_a_change_of_strategy_renames_adds_and_drops_nothing(one: str, other: str) -> None:
-    assert made(one).labels == made(other).labels
+def test_a_change_of_strategy_renames_adds_and_drops_nothing() -> None:
+    labels = {strategy: made(strategy).labels for strategy in STRATEGIES}
+    assert len({tuple(each) for each in labels.values()}) == 1, labels
 
 
 def test_the_pointer_moves_after_everything_is_proven_and_before_anything_follows_it() -> None:

@@ -10,8 +10,8 @@ from environments.migrations.checks.judge import JudgeOptions, Verdict, judge
 from environments.migrations.drizzle.journal import DrizzleJournal
 from environments.migrations.model import Applied, Migration, Tool
 from environments.migrations.plain import PlainSql
-from environments.migrations.render import rendered
 from environments.migrations.review import review_of
+from environments.review.terminal import render
 
 WHEN = 1_795_516_349_352
 STEP = 60_000
@@ -73,7 +73,7 @@ def verdict(*pending: str, before: str = FIRST, options: JudgeOptions = QUIET, t
 
 def shown(found: Verdict) -> str:
     """What a terminal shows of a verdict."""
-    return rendered(review_of(BranchKey("prod-v1"), found))
+    return render(review_of(BranchKey("prod-v1"), found))
 
 
 def refused(*pending: str, before: str = FIRST, options: JudgeOptions = QUIET, tool: Tool | None = None) -> list[str]:

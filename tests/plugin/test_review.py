@@ -18,7 +18,7 @@ from environments.plugin import server
 from environments.props import Secret, hidden
 from environments.resources.typed import Checked, Typed
 from environments.review import model
-from environments.review.file import read_entries
+from environments.review.file import read_review
 from environments.review.left_behind import LeftBehindError
 from environments.review.model import Entry, Refusal, RowsBehind
 from environments.review.telling import VARIABLE
@@ -56,7 +56,7 @@ def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tu
         news = Struct()
         news.update({"name": "a", "password": hidden("pass-word-1"), **more})
         answer = server.Server("").Check(provider_pb2.CheckRequest(urn=URN, news=news), None)
-        return [failure.reason for failure in answer.failures], read_entries(file) if file.exists() else ()
+        return [failure.reason for failure in answer.failures], read_review(file).entries if file.exists() else ()
 
     return check
 

@@ -72,7 +72,7 @@ EVERYTHING = replace(
     NEW,
     branch=branch("dev/dev", claim=CLAIM),
     restore_point=POINT,
-    visited={"br-dev": served_branch("dev/dev", claim=CLAIM)},
+    visited={BranchId("br-dev"): served_branch("dev/dev", claim=CLAIM)},
     lineage=model.Lineage(
         source=BranchKey("prod-v1"),
         fork=Transaction("900"),
@@ -329,7 +329,7 @@ def test_a_branch_that_is_still_claimed_and_does_not_serve_is_owed(monkeypatch: 
     theirs = served_branch("dev/dev", claim=CLAIM)
     claim = Claim(StackName("prod"), 1, 4, -1, protected=False)
     monkeypatch.setattr(cutover, "read_claims", lambda *_: {"app_prod_1": claim})
-    left = replace(OLD, visited={"br-dev/dev": theirs})
+    left = replace(OLD, visited={BranchId("br-dev/dev"): theirs})
     assert Cutover().read(state(left)).outputs.unfinished == Unfinished(fence={"br-dev/dev": theirs})
     serving = replace(pointer(branch("dev/dev", claim=CLAIM), deployment=OLD.deployment), visited=left.visited)
     assert Cutover().read(state(serving)).outputs.unfinished is None

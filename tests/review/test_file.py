@@ -10,7 +10,7 @@ import pytest
 from environments.errors import StateError
 from environments.ids import BranchKey
 from environments.review import model
-from environments.review.file import VERSION, line_of, read_entries
+from environments.review.file import VERSION, line_of, read_review
 from environments.review.model import (
     Entry,
     Line,
@@ -54,7 +54,7 @@ ENTRIES: tuple[Entry, ...] = (
 def test_every_entry_comes_back_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "review.jsonl"
     file.write_text("".join(map(line_of, ENTRIES)), encoding="utf-8")
-    assert read_entries(file) == ENTRIES
+    assert read_review(file).entries == ENTRIES
     assert len(file.read_text(encoding="utf-8").splitlines()) == len(ENTRIES), "one line each"
 
 
@@ -89,4 +89,4 @@ def test_a_line_that_is_no_entry_is_refused_with_its_place(tmp_path: Path, line:
     file = tmp_path / "review.jsonl"
     file.write_text(f"{line_of(ENTRIES[0])}{line}\n", encoding="utf-8")
     with pytest.raises(StateError, match=why):
-        read_entries(file)
+        read_review(file)

@@ -11,7 +11,7 @@ import pytest
 from environments import log
 from environments.ids import BranchKey
 from environments.review import model, tell
-from environments.review.file import read_entries
+from environments.review.file import read_review
 from environments.review.model import MoveReview, Refusal
 from environments.review.telling import VARIABLE, record
 
@@ -29,7 +29,7 @@ def test_a_review_is_shown_and_recorded_and_a_refusal_is_only_recorded(file: Pat
         tell(MOVE)
         tell(Refusal(text="no"))
     assert said == ["production will serve prod-v1"]
-    assert read_entries(file) == (MOVE, Refusal(text="no"))
+    assert read_review(file).entries == (MOVE, Refusal(text="no"))
     assert file.stat().st_mode & 0o077 == 0, "what a review says is for its reader alone"
 
 
@@ -56,10 +56,10 @@ def test_several_processes_write_whole_lines_to_one_file(file: Path) -> None:
     )
     writers = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
-    assert len(read_entries(file)) == 600
+    assert len(read_review(file).entries) == 600
 
 
 def test_what_is_there_is_kept(file: Path) -> None:
     record(MOVE)
     record(MOVE)
-    assert read_entries(file) == (MOVE, MOVE)
+    assert read_review(file).entries == (MOVE, MOVE)

@@ -27,6 +27,12 @@ def test_a_move_is_a_block_with_its_labels_in_a_column() -> None:
     assert max(map(len, render(review).splitlines())) <= WIDTH
 
 
+def test_what_a_line_lists_is_numbered() -> None:
+    lines = (Line(label="steps", items=("One thing happens.", "Then another.")), Line(label="undo", text="no"))
+    review = MoveReview(kind="move", title="t", lines=lines, now=BranchKey("b"))
+    assert render(review) == "t\n  steps     1. One thing happens. 2. Then another.\n  undo      no"
+
+
 def test_words_with_hyphens_stay_whole() -> None:
     text = "x" * (WIDTH - 20) + " order-items-of-2025"
     review = MoveReview(kind="move", title="t", lines=(Line(label="behind", text=text),), now=BranchKey("b"))
@@ -37,14 +43,13 @@ def test_migrations_are_listed_with_their_sql_behind_a_bar_and_what_to_know() ->
     review = MigrationReview(
         branch=BranchKey("prod-v1"),
         title="pending: 1 migration",
-        pending=(PendingMigration(tag="0002_more", sql="ALTER TABLE a\n\nADD b int;"),),
+        pending=(PendingMigration(tag="0002_more", file="0002_more.sql", sql="ALTER TABLE a\n\nADD b int;"),),
         warnings=("a lock is kept until the transaction ends",),
     )
     assert render(review) == (
         "pending: 1 migration\n"
-        "    0002_more\n"
+        "    0002_more  0002_more.sql\n"
         "    | ALTER TABLE a\n"
-        "    |\n"
         "    | ADD b int;\n"
         "    to know:\n"
         "      - a lock is kept until the transaction ends"

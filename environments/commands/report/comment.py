@@ -8,10 +8,12 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from environments.commands.report.content import Content, content
 from environments.commands.report.lineage import lineage
 from environments.commands.report.markdown import block, code, escaped, folded, name, prose, quote, table
 from environments.commands.report.preview import Preview, Size, Step
-from environments.commands.report.told import Told, tables, told
+from environments.review.file import Review
+from environments.review.model import Line, MigrationReview, PendingMigration
 
 LONGEST = 65_536
 """Characters that GitHub takes in one comment; here counted as bytes, which are never fewer."""
@@ -22,7 +24,7 @@ _LABELS = {"behind": "rows left behind", "stays": "what stays", "host": "databas
 _OPERATIONS = {"create": "make", "update": "change"}
 _DESTRUCTIVE = re.compile(r"delete|replace|discard")
 _REWRITTEN = "its columns changed, so this may be every row of it"
-_OURS = "pulumi-python"
+_OURS = "environments"
 _NEVER = -1
 
 
@@ -31,23 +33,26 @@ def marker(stack: str) -> str:
     return f"<!-- environments-review:{re.sub(r'[^A-Za-z0-9._-]', '_', stack)} -->"
 
 
-def comment(preview: Preview) -> str:
-    """Return the Markdown of one preview, short enough for one comment."""
-    heard = told(preview)
+def comment(preview: Preview, review: Review) -> str:
+    """Return the Markdown of one preview and its review, short enough for one comment.
+
+    Raises RefusedError if the two aren't of the same stack.
+    """
+    said = content(preview, review)
     # What may be left out if all of it is too long, the dearest first.
     optional = [
-        _refused(heard),
-        _warnings(heard),
+        _quotes("CAUTION", [*said.refused, *said.failed]),
+        _quotes("NOTE", said.warnings),
         _destroyed(preview),
-        _review(preview, heard),
-        _left_behind(heard),
-        _migrations(heard),
-        _undo(preview, heard),
-        _section("Lineage", lineage(preview, refused=bool(heard.refusals))),
-        "" if heard.refusals else _compute(preview),
-        _resources(preview, refused=bool(heard.refusals)),
+        _move(preview, said),
+        _left_behind(said),
+        _migrations(said.migrations),
+        _undo(preview, said),
+        _section("Lineage", lineage(preview, refused=said.stopped)),
+        "" if said.stopped else _compute(preview),
+        _resources(preview, refused=said.stopped),
     ]
-    first = [marker(preview.stack), f"## {_headline(preview, heard)}"]
+    first = [marker(preview.stack), f"## {_headline(preview, said)}"]
     sections = [section for section in optional if section]
     cut: list[str] = []
     while sections and len("\n\n".join([*first, *sections, *cut]).encode()) >= LONGEST:
@@ -56,13 +61,13 @@ def comment(preview: Preview) -> str:
     return "\n\n".join([*first, *sections, *cut]) + "\n"
 
 
-def _headline(preview: Preview, heard: Told) -> str:
+def _headline(preview: Preview, said: Content) -> str:
     stack = name(preview.stack)
-    if heard.refusals:
+    if said.stopped:
         stays = f"; {preview.target or 'it'} stays on {name(preview.serving)}" if preview.serving else ""
-        return f"{stack}: {'the preview failed' if heard.crashed else 'refused'}, nothing was changed{stays}"
-    if heard.review:
-        return f"{stack}: {escaped(heard.review.title)}"
+        return f"{stack}: {'the preview failed' if said.crashed else 'refused'}, nothing was changed{stays}"
+    if said.move:
+        return f"{stack}: {escaped(said.move.title)}"
     serves = f", {name(preview.serving)} goes on serving" if preview.serving else ""
     changes = len(preview.changes)
     if changes and not preview.existing:
@@ -74,14 +79,6 @@ def _headline(preview: Preview, heard: Told) -> str:
             f"{stack}: {preview.target or 'the pointer'} moves from {name(preview.serving)} to {name(preview.wanted)}"
         )
     return f"{stack}: {_count(changes)} {'change' if changes > 1 else 'changes'}{serves}"
-
-
-def _refused(heard: Told) -> str:
-    return _quotes("CAUTION", heard.refusals)
-
-
-def _warnings(heard: Told) -> str:
-    return _quotes("NOTE", heard.warnings)
 
 
 def _quotes(kind: str, texts: Sequence[str]) -> str:
@@ -108,50 +105,63 @@ def _destroyed(preview: Preview) -> str:
     found = [step for step in preview.changes if _DESTRUCTIVE.search(step.op)]
     if not found:
         return ""
-    told_ones = [f"- {escaped(_operation(step))}: {_resource(step)}" for step in found[:_MOST_ROWS]]
+    listed = [f"- {escaped(_operation(step))}: {_resource(step)}" for step in found[:_MOST_ROWS]]
     head = f"{_count(len(found))} would be deleted or replaced. Their data may be lost:"
-    return quote("WARNING", "\n".join([head, "", *told_ones, *_more(len(found))]))
+    return quote("WARNING", "\n".join([head, "", *listed, *_more(len(found))]))
 
 
-def _review(preview: Preview, heard: Told) -> str:
-    if heard.review is None:
+def _move(preview: Preview, said: Content) -> str:
+    if said.move is None:
         return ""
-    said = [(label, text) for label, text in heard.review.lines if label != "undo" or not _undo(preview, heard)]
-    rows = [(_LABELS.get(label, escaped(label)), prose(text)) for label, text in said]
+    lines = [line for line in said.move.lines if line.label != "undo" or not _undo(preview, said)]
+    rows = [(_LABELS.get(line.label, escaped(line.label)), _text(line)) for line in lines]
     return table(["", "what it means"], rows[:_MOST_ROWS])
 
 
-def _left_behind(heard: Told) -> str:
-    texts = [heard.review.line("behind")] if heard.review else list(heard.refusals)
-    for text in texts:
-        if counted := tables(text):
-            notes = any(changed for _, _, changed in counted)
-            rows = [
-                (name(each), rows, *([_REWRITTEN if changed else ""] if notes else []))
-                for each, rows, changed in counted
-            ]
-            head = ["table", "rows", *([""] if notes else [])]
-            return _section("Rows left behind", table(head, rows[:_MOST_ROWS]), *_more(len(rows)))
-    return ""
+def _text(line: Line) -> str:
+    numbered = (f"{number}. {prose(item)}" for number, item in enumerate(line.items[:_MOST_ROWS], 1))
+    return "\n".join([*([prose(line.text)] if line.text else []), *numbered])
 
 
-def _migrations(heard: Told) -> str:
-    shown = [f"{name(tag)}\n\n{block(sql, 'sql')}" for tag, sql in heard.migrations]
-    if not shown:
+def _left_behind(said: Content) -> str:
+    behind = said.behind
+    if behind is None or not behind.tables:
         return ""
-    count = "1 migration" if len(shown) == 1 else f"{len(shown)} migrations"
-    known = "\n".join(f"- {prose(each)}" for each in heard.cautions)
-    return _section("Pending migrations", folded(f"{count} with the SQL", "\n\n".join(shown)), *filter(None, [known]))
+    tables = sorted(behind.tables, key=lambda each: (-each.rows, each.table))
+    notes = any(each.rewritten for each in tables)
+    rows = [
+        (name(each.table), f"{each.rows:,}", *([_REWRITTEN if each.rewritten else ""] if notes else []))
+        for each in tables[:_MOST_ROWS]
+    ]
+    head = ["table", "rows", *([""] if notes else [])]
+    missing = [f"The count isn't complete: {prose(behind.missing)}"] if behind.missing else []
+    return _section("Rows left behind", table(head, rows), *_more(len(tables)), *missing)
 
 
-def _undo(preview: Preview, heard: Told) -> str:
-    was, now = preview.serving, preview.wanted
-    if heard.review is None or heard.refusals or not was or not now or was == now:
+def _migrations(reviews: Sequence[MigrationReview]) -> str:
+    shown: list[str] = []
+    for review in reviews:
+        count = len(review.pending)
+        each = "\n\n".join(_migration(pending) for pending in review.pending)
+        summary = "1 migration with the SQL" if count == 1 else f"{count} migrations with the SQL"
+        shown.append(folded(summary, each) if count else prose(review.title))
+        shown += ["\n".join(f"- {prose(warning)}" for warning in review.warnings)] if review.warnings else []
+    return _section("Pending migrations", *shown)
+
+
+def _migration(pending: PendingMigration) -> str:
+    more = [f"… and {pending.more_lines} more lines in {name(pending.file)}"] if pending.more_lines else []
+    return "\n\n".join([name(pending.tag), block(pending.sql, "sql"), *more])
+
+
+def _undo(preview: Preview, said: Content) -> str:
+    move = said.move
+    if move is None or said.stopped or move.was is None or move.was == move.now or not move.undo:
         return ""
-    old, new = (_served(preview, name) for name in (was, now))
+    old, new = (_served(preview, name) for name in (move.was, move.now))
     lines = [f" # Pulumi.{preview.stack}.yaml", f"-  environments:serve: {new}", f"+  environments:serve: {old}"]
     stack = f"-s {shlex.quote(preview.stack)}"
-    by_hand = prose(f"pulumi config set serve {shlex.quote(_served(preview, was))} {stack}, then pulumi up {stack}")
+    by_hand = prose(f"pulumi config set serve {shlex.quote(old)} {stack}, then pulumi up {stack}")
     edit = block("\n".join(" ".join(line.splitlines()) for line in lines), "diff")
     return _section("The edit that undoes it", edit, f"Or by hand: {by_hand}")
 

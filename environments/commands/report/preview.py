@@ -1,8 +1,8 @@
 """What `pulumi preview --json` says, as far as a reviewer may see it: a whitelist of fields, all others stay unread.
 
-Seen in version 3.259: the steps hold what changes and the stack itself, not what stays the same; each line that one of
-our own resources logs is a diagnostic of its own, of severity `info#err`, without a URN; a refusal of the engine is one
-diagnostic of severity `error`; the exit code of a refused preview isn't 0, yet its JSON is whole.
+Seen in version 3.259: the steps hold what changes and the stack itself, not what stays the same; what is logged is a
+diagnostic each, the plugin's with its resource's URN; a refused check is one of severity `error`, and at times another
+one follows that says only that the preview failed; the exit code is then not 0, yet the JSON is whole.
 """
 
 from __future__ import annotations
@@ -70,10 +70,9 @@ class Preview:
     wanted: str
     existing: tuple[str, ...]
     serving: str
-    domain: str
     steps: tuple[Step, ...]
-    said: tuple[str, ...]
-    errors: tuple[str, ...]
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def guests(self) -> dict[str, Source]:
@@ -102,7 +101,7 @@ def read_preview(text: str, stack: str | None = None) -> Preview:
     steps = [step for step in _dicts(found.get("steps")) if _text(step.get("urn")).count("::") >= 3]
     outputs, project, own = _stack(steps)
     config = _settings(_dict(found.get("config")), project)
-    said, errors = _diagnostics(_dicts(found.get("diagnostics")))
+    diagnostics = _dicts(found.get("diagnostics"))
     return Preview(
         stack=stack or own or "unknown",
         target=next((target for target in _TARGETS if target == config.get("target")), ""),
@@ -110,10 +109,9 @@ def read_preview(text: str, stack: str | None = None) -> Preview:
         wanted=_wanted(config.get("serve"), own),
         existing=tuple(_dict(outputs.get("branches"))),
         serving=_text(_dict(outputs.get("served")).get("branch")),
-        domain=_text(outputs.get("domain")),
         steps=tuple(_step(step) for step in steps),
-        said=said,
-        errors=errors,
+        errors=_said(diagnostics, "error"),
+        warnings=_said(diagnostics, "warning"),
     )
 
 
@@ -137,7 +135,7 @@ def _step(step: dict[str, Any]) -> Step:
         type=kind,
         name=name,
         custom="provider" in step,
-        changed=tuple(each for each in _list(step.get("diffReasons")) if _PROPERTY.fullmatch(_text(each))),
+        changed=tuple(sorted(each for each in _list(step.get("diffReasons")) if _PROPERTY.fullmatch(_text(each)))),
         before=_size(step.get("oldState")) if sizes else None,
         after=_size(step.get("newState")) if sizes else None,
     )
@@ -187,17 +185,10 @@ def _wanted(serve: Any, own: str) -> str:
     return f"{source.stack}/{source.name}" if source.stack and source.name else source.name or ""
 
 
-def _diagnostics(found: list[dict[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what was said, line by line, and what was refused: one text each."""
-    said: list[str] = []
-    errors: list[str] = []
-    for diagnostic in found:
-        text, severity = _text(diagnostic.get("message")), _text(diagnostic.get("severity"))
-        if severity == "error":
-            errors.append(text.strip())
-        elif severity in ("info", "info#err", "warning"):
-            said += [line.rstrip() for line in text.splitlines() if line.strip()]
-    return tuple(said), tuple(errors)
+def _said(diagnostics: list[dict[str, Any]], severity: str) -> tuple[str, ...]:
+    """Return the texts of one severity, which the engine puts before each of them."""
+    found = [_text(each.get("message")) for each in diagnostics if each.get("severity") == severity]
+    return tuple(text.strip().removeprefix(f"{severity}: ").strip() for text in found)
 
 
 def _text(value: Any) -> str:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from environments.review.telling import VARIABLE
 from tests.e2e.conftest import AS_PRODUCTION, DEVS, FROM_DEV, World
 from tests.e2e.migrating import STANDARD, add_migration, take_out
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What `pulumi preview --json` printed in one case, and its exit code."""
+    """What `pulumi preview --json` printed in one case, its exit code, and the file of the review that it wrote.
+
+    `terminal` is what a user reads of the same preview without `--json`; only some cases have it.
+    """
 
     case: str
     stack: str
     exit_code: int
     text: str
+    file: Path
+    terminal: str = ""
 
 
 def previews(world: World) -> Iterator[Recorded]:
@@ -43,7 +50,7 @@ def _promotion(world: World) -> Iterator[Recorded]:
     first = world.setting("prod", "branches")
     compute = world.setting("prod", "compute")
     world.edit("prod", branches=first | {"prod-v2": FROM_DEV}, serve="prod-v2", compute={"min_cu": 1, "max_cu": 2})
-    yield record(world, "promotion")
+    yield replace(record(world, "promotion"), terminal=read(world))
     world.edit("prod", compute=compute)
     world.post("/orders", world.outputs("prod")["domain"])
     yield record(world, "refused-rows")
@@ -102,7 +109,7 @@ def _migration(world: World) -> Iterator[Recorded]:
     strategy = world.setting("prod", "strategy")
     world.edit("prod", strategy=STANDARD)
     file = add_migration(world, "0002_reference", 'ALTER TABLE "orders" ADD COLUMN "reference" text;\n')
-    yield record(world, "migration")
+    yield replace(record(world, "migration"), terminal=read(world))
     take_out(world, file)
     file = add_migration(world, "0002_contract", 'ALTER TABLE "orders" DROP COLUMN "status";\n')
     yield record(world, "refused-migration")
@@ -114,13 +121,23 @@ def _migration(world: World) -> Iterator[Recorded]:
 
 def record(world: World, case: str, *, stack: str = "prod", env: dict[str, str] | None = None) -> Recorded:
     """Run one preview, whether or not it is refused."""
-    done = subprocess.run(
-        ["pulumi", "preview", "--json", "-s", stack, "--non-interactive", "--color=never"],
+    name = f"../{case}.jsonl"  # as a user names it: the program and the plugin run in the program's folder
+    done = _preview(world, "--json", "-s", stack, env={VARIABLE: name} | (env or {}))
+    return Recorded(case, stack, done.returncode, done.stdout, world.folder / name)
+
+
+def read(world: World) -> str:
+    """Return what a user reads of production's preview, who asks for no file of the review."""
+    return _preview(world, "-s", "prod", env={}).stdout
+
+
+def _preview(world: World, *arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["pulumi", "preview", *arguments, "--non-interactive", "--color=never"],
         cwd=world.folder,
-        env=world.environment | (env or {}),
+        env=world.environment | env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
-    return Recorded(case, stack, done.returncode, done.stdout)

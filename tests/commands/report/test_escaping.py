@@ -8,7 +8,19 @@ import re
 import pytest
 
 from environments.commands.report.markdown import block, code, escaped, prose, table
-from tests.commands.report.test_comment import recorded, shown
+from environments.ids import BranchKey
+from environments.review import model
+from environments.review.model import (
+    Entry,
+    Line,
+    MigrationReview,
+    MoveReview,
+    PendingMigration,
+    Refusal,
+    RowsBehind,
+    TableRows,
+)
+from tests.commands.report.test_comment import error, recorded, said, shown
 
 NASTY = 'x" --> y]:::new|`<img src=x>`| @octocat #12 www.evil.example https://evil.example\n# end\n```\n%%{init}%%'
 
@@ -61,17 +73,34 @@ def test_a_command_stands_as_code_whatever_it_holds() -> None:
     assert prose(said) == """run `pulumi config set accept '{"branch": "a_b", "rows": 2}' -s prod`, then `pulumi up`"""
 
 
-def test_a_nasty_branch_name_stays_a_name_everywhere() -> None:
+NASTY_ENTRIES: tuple[Entry, ...] = (
+    MoveReview(
+        kind="move",
+        title=NASTY,
+        lines=(Line(label="data", text=NASTY), Line(label=NASTY, text=NASTY)),
+        was=BranchKey("prod-v1"),
+        now=BranchKey(NASTY),
+        behind=RowsBehind(branch=BranchKey(NASTY), total=1, tables=(TableRows(table=NASTY, rows=1),), missing=NASTY),
+        undo=NASTY,
+    ),
+    MigrationReview(
+        branch=BranchKey(NASTY), title=NASTY, pending=(PendingMigration(tag=NASTY, sql=NASTY),), warnings=(NASTY,)
+    ),
+    MigrationReview(branch=BranchKey(NASTY), title=NASTY),
+)
+
+
+@pytest.mark.parametrize("more", [(), (model.Warning(text=NASTY, about=NASTY), Refusal(text=NASTY, about=NASTY))])
+def test_a_nasty_name_or_text_stays_text_everywhere(more: tuple[Entry, ...]) -> None:
     preview = recorded("promotion")
     preview["config"]["environments:serve"] = NASTY
     preview["config"]["environments:branches"] = preview["config"]["environments:branches"].replace(
         '"prod-v2"', json.dumps(NASTY)
     )
-    for each in preview["diagnostics"]:
-        each["message"] = each["message"].replace("prod-v2", NASTY.replace("\n", " "))
+    preview["diagnostics"] = [error(NASTY), error(NASTY[1:], "warning")]
     for step in preview["steps"]:
         step["urn"] = step["urn"].replace("prod-v2", NASTY)
-    text = shown(preview)
+    text = shown(preview, said(*NASTY_ENTRIES, *more))
     outside = re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", text)
     outside = re.sub(r"\\`|(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", "", outside)
     assert "<img" not in outside

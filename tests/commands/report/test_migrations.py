@@ -1,19 +1,22 @@
-"""Pending migrations in the comment: their SQL, folded, and what is worth knowing of them, wherever they were told."""
+"""Pending migrations in the comment: their SQL, folded, and what is worth knowing of them."""
 
-from environments.migrations.checks.judge import JudgeOptions
-from tests.commands.report.test_comment import GOLDEN, recorded, shown
-from tests.migrations.folders import shown as block_of
-from tests.migrations.folders import verdict
+from dataclasses import replace
 
-BLOCK = block_of(
-    verdict(
-        "SELECT '```';\n--> statement-breakpoint\nALTER TABLE orders ADD COLUMN stamp timestamp;",
-        "DROP INDEX @octocat",
-        "SET ROLE other",
-        options=JudgeOptions(level="error", excluded_rules=("prefer-timestamp-tz",)),
-    )
+from environments.ids import BranchKey
+from environments.review.file import Review
+from environments.review.model import MigrationReview, PendingMigration
+from tests.commands.report.test_comment import GOLDEN, recorded, reviewed, shown
+
+REVIEW = MigrationReview(
+    branch=BranchKey("prod-v1"),
+    title="pending: 3 migrations, in one transaction (drizzle-kit with a journal)",
+    pending=(
+        PendingMigration(tag="0001_m", sql="SELECT '```';\n\nALTER TABLE orders ADD COLUMN stamp timestamp;"),
+        PendingMigration(tag="0002_m", sql="DROP INDEX @octocat"),
+        PendingMigration(tag="0003_m", sql="SET ROLE other"),
+    ),
+    warnings=("0003_m.sql:1 SET ROLE other: what is made after it belongs to another role", "- and another"),
 )
-SAID = [{"prefix": "", "message": f"{line}\n", "severity": "info#err"} for line in f"info: {BLOCK}".splitlines()]
 SECTION = """\
 ### Pending migrations
 
@@ -24,6 +27,7 @@ SECTION = """\
 
 ````sql
 SELECT '```';
+
 ALTER TABLE orders ADD COLUMN stamp timestamp;
 ````
 
@@ -41,13 +45,20 @@ SET ROLE other
 
 </details>
 
-- 0003\\_m.sql:1 SET ROLE other: tables made after it belong to another role, and the app's role gets no rights on them
+- 0003\\_m.sql:1 SET ROLE other: what is made after it belongs to another role
+- \\- and another
 """
 
 
 def test_pending_migrations_stand_in_the_comment_beside_the_review() -> None:
-    preview = recorded("promotion-accepted")
-    for said in (SAID + preview["diagnostics"], preview["diagnostics"] + SAID):
-        found = shown(preview | {"diagnostics": said})
+    preview, review = recorded("promotion-accepted"), reviewed("promotion-accepted")
+    for entries in ((REVIEW, *review.entries), (*review.entries, REVIEW)):
+        found = shown(preview, replace(review, entries=entries))
         assert SECTION in found
         assert found.replace(f"{SECTION}\n", "") == (GOLDEN / "promotion-accepted.md").read_text()
+
+
+def test_a_migration_that_the_review_cuts_says_how_much_is_left_out() -> None:
+    long = PendingMigration(tag="0001_m", file="0001_m/migration.sql", sql="SELECT 1;…", more_lines=12)
+    found = shown(recorded("migration"), Review(stack=None, entries=(replace(REVIEW, pending=(long,)),)))
+    assert "SELECT 1;…\n```\n\n… and 12 more lines in `0001_m/migration.sql`\n\n</details>" in found

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import httpx
 import pytest
 
 from environments.commands.report.comment import comment
 from environments.commands.report.preview import read_preview
+from environments.review.file import read_review
+from environments.review.telling import VARIABLE
+from environments.review.terminal import render
 from tests.commands.report.scenario import Recorded, previews, record
 from tests.e2e.conftest import World
 
@@ -20,7 +24,7 @@ SAID = {
     "refused-without-dev": ["`prod`: refused", "> - environments:project: the projects come from stack dev"],
     "first": ["`prod`: production will serve prod-v1, for the first time", "dev<br/>stack dev", SERVES_V1],
     "nothing-to-do": ["`prod`: nothing to do, `prod-v1` goes on serving", SERVES_V1],
-    "refused-token": ["`prod`: refused", "production stays on `prod-v1`", "NEON\\_API\\_KEY not set"],
+    "refused-token": ["`prod`: refused", "production stays on `prod-v1`", "NEON\\_API\\_KEY is not set"],
     "promotion": [
         "`prod`: production moves from prod-v1 to prod-v2",
         "| rows left behind | nothing: no row was written to prod-v1",
@@ -52,9 +56,9 @@ SAID = {
         "`prod`: refused",
         "Standard Migration never swaps databases: from prod-v2 the pointer moves only",
     ],
-    "retire": ["`prod`: 2 resources change, `prod-v2` goes on serving", "Dropping its line then deletes it"],
+    "retire": ["`prod`: 3 resources change, `prod-v2` goes on serving", "Dropping its line then deletes it"],
     "drop": [
-        "prod-v1 is dropped; it was retired: Neon deletes it with this update, with every row",
+        "prod-v1 is dropped. It was retired: Neon deletes it in this update, with every row",
         "would be deleted",
     ],
     "rollback": [
@@ -64,7 +68,7 @@ SAID = {
     ],
     "refused-live": ["production stays on `prod-v2`", "set safety.phase to beta"],
     "refused-settings": ["`prod`: refused", "min\\_cu 3 is above max\\_cu 2. Raise max\\_cu or lower min\\_cu"],
-    "refused-drop": ["`prod`: refused", "prod-v1 is dropped; nobody has let go of it", "cannot be deleted"],
+    "refused-drop": ["`prod`: refused", "prod-v1 is dropped. It has neither retire: true nor", "cannot be deleted"],
     "redeploy": ["`prod`: production stays on prod-v2; its app is deployed again", "put the app back as it was"],
     "migration": [
         "`prod`: production stays on prod-v2; its app is deployed again",
@@ -80,7 +84,7 @@ SAID = {
         'DROP COLUMN "status";\n```',
         "takes away the column status of orders (allowed in the stack",
     ],
-    "crashed": ["`prod`: the preview failed", "the program failed with ValueError"],
+    "crashed": ["`prod`: the preview failed", "the program failed: ValueError (its text may hold values"],
 }
 
 
@@ -104,6 +108,19 @@ def test_a_preview_ends_with_an_error_exactly_where_the_comment_tells_of_a_refus
     assert failed == {case for case in recorded if case.startswith(("refused", "crashed"))}
 
 
+@pytest.mark.parametrize("case", ["promotion", "migration"])
+def test_a_user_reads_each_review_once(recorded: dict[str, Recorded], case: str) -> None:
+    _, _, diagnostics = recorded[case].terminal.partition("\nDiagnostics:\n")
+    entries = read_review(recorded[case].file).entries
+    assert entries
+    lines = [line.strip() for line in diagnostics.splitlines()]
+    for entry in entries:
+        block = [line.strip() for line in render(entry).splitlines()]
+        starts = [place for place, line in enumerate(lines) if line == block[0]]
+        assert len(starts) == 1, diagnostics
+        assert lines[starts[0] : starts[0] + len(block)] == block
+
+
 def test_no_password_of_the_world_is_in_any_comment(bare: World, recorded: dict[str, Recorded]) -> None:
     secrets = {bare.cloud.neon_api_key, bare.cloud.vercel_api_token, "made-up-word"}
     for stack, branch in (("dev", "dev"), ("prod", "prod-v1"), ("prod", "prod-v2")):
@@ -120,7 +137,7 @@ def test_a_drift_is_an_error_of_the_nightly_preview_and_is_told_by_its_comment(
     program.write_text(program.read_text().replace("\nraise ValueError", "\n# raise ValueError"))
     handler = bare.folder / "app" / "api" / "index.js"
     handler.write_text(handler.read_text().replace("\n// another look\n", ""))
-    assert drift(bare).returncode == 0
+    assert drift(bare, bare.folder.parent / "quiet.jsonl").returncode == 0
     resources = bare.state("prod")["deployment"]["resources"]
     endpoint = next(
         each for each in resources if each["type"].endswith(":Endpoint") and each["urn"].endswith("prod-v2")
@@ -128,20 +145,21 @@ def test_a_drift_is_an_error_of_the_nightly_preview_and_is_told_by_its_comment(
     url = f"{bare.cloud.neon_api_host}/projects/{endpoint['inputs']['projectId']}/endpoints/{endpoint['id']}"
     headers = {"Authorization": f"Bearer {bare.cloud.neon_api_key}"}
     httpx.patch(url, headers=headers, json={"endpoint": {"autoscaling_limit_max_cu": 8}}).raise_for_status()
-    done = drift(bare)
+    file = bare.folder.parent / "drift.jsonl"
+    done = drift(bare, file)
     assert done.returncode != 0
-    text = comment(read_preview(done.stdout))
+    text = comment(read_preview(done.stdout), read_review(file))
     assert "`prod`: 1 resource changes, `prod-v2` goes on serving" in text
     assert "| `prod-v2` | 1 to 8 CU, never suspends | 1 to 4 CU, never suspends |" in text
     assert record(bare, "after").exit_code == 0
 
 
-def drift(world: World) -> subprocess.CompletedProcess[str]:
+def drift(world: World, review: Path) -> subprocess.CompletedProcess[str]:
     """Run what drift.yml runs."""
     return subprocess.run(
         ["pulumi", "preview", "-s", "prod", "--refresh", "--expect-no-changes", "--json", "--non-interactive"],
         cwd=world.folder,
-        env=world.environment,
+        env=world.environment | {VARIABLE: str(review)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -150,4 +168,4 @@ def drift(world: World) -> subprocess.CompletedProcess[str]:
 
 
 def shown(each: Recorded) -> str:
-    return comment(read_preview(each.text, each.stack))
+    return comment(read_preview(each.text, each.stack), read_review(each.file))

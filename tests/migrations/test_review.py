@@ -1,14 +1,11 @@
-"""The review of migrations: bounded, readable, without passwords; its terminal block can be taken apart again."""
+"""The review of migrations: bounded, readable, without passwords, as data and as a terminal shows it."""
 
-from environments.commands.report.preview import Preview
-from environments.commands.report.told import Review
-from environments.commands.report.told import told as heard
 from environments.ids import BranchKey
 from environments.migrations.checks.judge import JudgeOptions, Verdict, judge
 from environments.migrations.drizzle.journal import DrizzleJournal
-from environments.migrations.render import WIDTH, pieces_of
 from environments.migrations.review import review_of
 from environments.review.model import MigrationReview
+from environments.review.terminal import WIDTH
 from tests.migrations.folders import QUIET, shown, verdict
 
 
@@ -97,32 +94,14 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal() -> None:
     assert not {"\x1b", "\u202e", "\r"} & set(text)
 
 
-def test_the_sql_is_found_again_in_the_block() -> None:
+def test_the_sql_is_the_files_without_what_only_the_tool_reads() -> None:
     found = verdict("SELECT 1;\n--> statement-breakpoint\nSELECT 2;", "", "SELECT 3;")
     assert sql(found) == [("0001_m", "SELECT 1;\n\nSELECT 2;"), ("0002_m", ""), ("0003_m", "SELECT 3;")]
-    assert pieces_of(shown(found)) == [
-        ("0001_m", "SELECT 1;\nSELECT 2;"),
-        ("0002_m", "(no SQL)"),
-        ("0003_m", "SELECT 3;"),
-    ]
+    assert "    0002_m  0002_m.sql\n    | (no SQL)\n    0003_m" in shown(found)
 
 
-def test_sql_that_looks_like_the_block_is_no_migration() -> None:
+def test_sql_that_looks_like_the_block_stands_behind_the_bar() -> None:
     sneaky = "    0009_x  0009_x.sql\n        SELECT 1;\n    to know:\npending: 0 migrations\nerror: gone"
-    assert [tag for tag, _ in pieces_of(shown(verdict(f"/*\n{sneaky}\n*/ SELECT 1")))] == ["0001_m"]
-
-
-def test_the_reader_of_a_preview_does_not_take_the_block_for_a_part_of_the_review_of_a_move() -> None:
-    moves = [
-        "info: production moves from a to b (Clone & Promote)",
-        "  host      another host",
-        "  undo      put it back",
-    ]
-    text = "CREATE TABLE x (\n    a int, -- a\n      data      b\n            b int\n)"
-    block = f"info: {shown(verdict(text, 'DROP TABLE orders'))}".splitlines()
-    for said in ([*moves, *block], [*block, *moves]):
-        preview = Preview("prod", "production", {}, "b", (), "a", "", (), tuple(said), ())
-        assert heard(preview).review == Review(
-            moves[0].removeprefix("info: "), (("host", "another host"), ("undo", "put it back"))
-        )
-        assert [tag for tag, _ in pieces_of(shown(verdict(text, "DROP TABLE orders")))] == ["0001_m", "0002_m"]
+    shown_sql = shown(verdict(f"/*\n{sneaky}\n*/ SELECT 1")).splitlines()[2:]
+    assert len(shown_sql) == 7
+    assert [line for line in shown_sql if not line.startswith("    | ")] == []
