@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from environments.clients.deadline import pause
 from environments.clients.http import JsonApi, NotFoundError
 from environments.clients.lazy_imports import httpx
 from environments.errors import FailedError
@@ -101,6 +102,19 @@ class Endpoint:
             float(found["autoscaling_limit_max_cu"]),
             int(found.get("suspend_timeout_seconds") or 0) or _NEONS_DEFAULT_SUSPEND,
         )
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role of one branch; a `protected` one is Neon's own."""
+
+    name: RoleName
+    protected: bool
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Read the API's `role` object."""
+        return cls(RoleName(found["name"]), bool(found.get("protected")))
 
 
 @dataclass(frozen=True)
@@ -218,6 +232,10 @@ class Neon(JsonApi):
             raise OperationFailedError(f"Neon gave no password for {address.owner} on {address.branch}")
         return uri
 
+    def roles(self, project: NeonProject, branch: BranchId) -> list[Role]:
+        """Return the roles of a branch that users made, through the API or by SQL."""
+        return [Role.of(found) for found in self.call("GET", f"/projects/{project}/branches/{branch}/roles")["roles"]]
+
     def reset_password(self, project: NeonProject, branch: BranchId, role: RoleName) -> None:
         """Give `role` a new password on this branch alone, and wait until it holds."""
         self._done(project, self.call("POST", f"/projects/{project}/branches/{branch}/roles/{role}/reset_password"))
@@ -226,7 +244,7 @@ class Neon(JsonApi):
         """Wait for the operations of an answer.
 
         Raises OperationFailedError for one that failed (the provider takes it for done), or is still running after
-        120 s (the provider waits without end).
+        120 s (the provider waits without end); OutOfTimeError where a time limit is used up before.
         """
         deadline = time.monotonic() + _OPERATION_DEADLINE
         for operation in answer.get("operations", []):
@@ -234,7 +252,7 @@ class Neon(JsonApi):
             while status in ("running", "scheduling"):
                 if time.monotonic() > deadline:
                     raise OperationFailedError(f"Neon's {operation['action']} is still {status} after 120 s")
-                time.sleep(_POLL)
+                pause(_POLL, f"Neon's {operation['action']} is still {status}")
                 status = self.call("GET", f"/projects/{project}/operations/{operation['id']}")["operation"]["status"]
             if status in ("failed", "error", "cancelled"):
                 raise OperationFailedError(f"Neon's {operation['action']} ended as {status}")

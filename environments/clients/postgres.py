@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from environments.clients.deadline import at_most, call_within, pause
 from environments.clients.http import ApiError, ApiUnreachableError
-from environments.clients.lazy_imports import httpx, psycopg
+from environments.clients.lazy_imports import LazyModule, httpx, psycopg
 from environments.clients.neon import OperationFailedError
 from environments.errors import FailedError
 from environments.ids import Fingerprint, RoleName
@@ -19,9 +22,12 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
 else:
     Connection = Any  # named in annotations only
+_limited = LazyModule("environments.clients.limited_connection")
 _CONNECT_SECONDS = 10
+_LIBPQS_SHORTEST = 2
 _WAKE_SECONDS = 60.0
 _PAUSE = 0.1
+_CONNECTING = "the database did not take a connection in time"
 
 
 class NotReadyError(FailedError):
@@ -56,12 +62,13 @@ def fingerprint(uri: str) -> Fingerprint:
 def connected(uri: str, *, statement_seconds: int = 30, wait_seconds: float = _WAKE_SECONDS) -> Iterator[Connection]:
     """Open a connection in autocommit mode, waiting for a suspended compute to wake; close it afterwards.
 
-    Statements end after `statement_seconds`. Raises NotReadyError after `wait_seconds` without a connection; a wrong
-    password fails at once.
+    Statements end after `statement_seconds`, and earlier where a time limit is used up (OutOfTimeError). Raises
+    NotReadyError after `wait_seconds` without a connection; a wrong password fails at once.
     """
     connection = _connect(uri, wait_seconds)
     try:
-        connection.execute(f"SET statement_timeout = '{statement_seconds}s'".encode())
+        seconds = at_most(statement_seconds, _CONNECTING)
+        connection.execute(f"SET statement_timeout = {max(1, int(1000 * seconds))}".encode())
         yield connection
     finally:
         connection.close()
@@ -70,13 +77,29 @@ def connected(uri: str, *, statement_seconds: int = 30, wait_seconds: float = _W
 def _connect(uri: str, wait_seconds: float) -> Connection:
     deadline = time.monotonic() + wait_seconds
     while True:
+        left = at_most(_CONNECT_SECONDS, _CONNECTING)
         try:
-            return psycopg.connect(uri, autocommit=True, connect_timeout=_CONNECT_SECONDS, prepare_threshold=None)
+            return call_within(left, functools.partial(_connect_once, uri, left), late=_close)
+        except TimeoutError:
+            reason = "it did not answer in time"
         except psycopg.OperationalError as error:
             reason = _first_line(error)
-            if "authentication failed" in reason or time.monotonic() > deadline:
-                raise NotReadyError(f"the database did not take a connection: {reason}") from None
-            time.sleep(_PAUSE)
+        at_most(_PAUSE, f"{_CONNECTING}: {reason}")
+        if "authentication failed" in reason or time.monotonic() > deadline:
+            raise NotReadyError(f"the database did not take a connection: {reason}")
+        pause(_PAUSE, f"{_CONNECTING}: {reason}")
+
+
+def _connect_once(uri: str, seconds: float) -> Connection:
+    timeout = max(_LIBPQS_SHORTEST, math.ceil(seconds))
+    connection: Connection = _limited.LimitedConnection.connect(
+        uri, autocommit=True, connect_timeout=timeout, prepare_threshold=None
+    )
+    return connection
+
+
+def _close(connection: Connection) -> None:
+    connection.close()
 
 
 def _first_line(error: psycopg.Error) -> str:

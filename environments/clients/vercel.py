@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from environments.clients.http import ApiError, JsonApi, trust
+from environments.clients.deadline import OutOfTimeError, at_most, pause
+from environments.clients.http import ApiError, JsonApi, TooLargeError, ask, masked, trust
 from environments.clients.lazy_imports import httpx
 from environments.errors import FailedError
 from environments.ids import BranchId, DeploymentId, VariableId, VercelProject
@@ -19,9 +20,12 @@ DEFAULT_URL = "https://api.vercel.com"
 _POLL = 0.1
 _BUILD_DEADLINE = 900.0
 _PROMOTE_DEADLINE = 120.0
-_PROBE_TIMEOUT = 10.0
+_VISIT_TIMEOUT = 10.0
+"""Seconds for a visit from its first to its last byte."""
+_LARGEST_VISIT = 2**20
+_BRANCH_ID = re.compile(r"br-[a-z0-9]+(?:-[a-z0-9]+)*")
+_LONGEST_BRANCH_ID = 60
 _LOG_LINES = 20
-_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@/\s]+@")
 BYPASS_SECRET = "VERCEL_AUTOMATION_BYPASS_SECRET"  # noqa: S105 - the name of a variable
 
 
@@ -189,7 +193,7 @@ class Vercel(JsonApi):
             if found.state in ("ERROR", "CANCELED") or time.monotonic() > deadline:
                 log = self.log(deployment, urls)
                 raise DeploymentFailedError(f"deployment {found.url} ended as {found.state}.{log}")
-            time.sleep(_POLL)
+            pause(_POLL, f"Vercel still builds {found.url}")
 
     def log(self, deployment: DeploymentId, urls: Sequence[str]) -> str:
         """Return the last lines that a deployment wrote, indented below a heading, without the passwords of `urls`."""
@@ -201,14 +205,15 @@ class Vercel(JsonApi):
     def promote(self, project: VercelProject, deployment: DeploymentId, domain: str) -> None:
         """Give the production domains to a deployment that is built, and wait until `domain` leads to it.
 
-        Nothing is built. Raises PromotionFailedError if that takes longer than 120 s.
+        Nothing is built. Raises PromotionFailedError if that takes longer than 120 s, and OutOfTimeError where a time
+        limit is used up before.
         """
         self.call("POST", f"/v10/projects/{project}/promote/{deployment}", json={})
         deadline = time.monotonic() + _PROMOTE_DEADLINE
         while self.serving(domain) != deployment:
             if time.monotonic() > deadline:
                 raise PromotionFailedError(f"{domain} does not lead to {deployment} 120 s after its promotion")
-            time.sleep(_POLL)
+            pause(_POLL, f"{domain} does not lead to {deployment} yet")
 
     def serving(self, domain: str) -> DeploymentId | None:
         """Return the id of the deployment that `domain` leads to, or None."""
@@ -240,14 +245,6 @@ def overlapping(
     ]
 
 
-def masked(text: str, urls: Sequence[str]) -> str:
-    """Return `text` without the passwords of `urls`, wherever they stand, and without the one of any other URL."""
-    for url in urls:
-        if password := httpx.URL(url).password:
-            text = text.replace(password, "[secret]")
-    return _PASSWORD.sub(r"\1[secret]@", text)
-
-
 def _staged(project: Project, env: Mapping[str, str], meta: Mapping[str, str]) -> dict[str, Any]:
     """Return what every deployment of ours asks for: production's environment, and no domain until it is promoted."""
     return {
@@ -263,7 +260,10 @@ def _staged(project: Project, env: Mapping[str, str], meta: Mapping[str, str]) -
 
 @dataclass(frozen=True)
 class Answer:
-    """What a visitor got: the HTTP status, or 0 and the name of the failure; and the branch that the answer names."""
+    """What a visitor got: the HTTP status, or 0 and the name of the failure; and the branch that the answer names.
+
+    Nothing else of the answer is kept: an app may answer with anything, its passwords included.
+    """
 
     status: int
     failure: str = ""
@@ -271,22 +271,33 @@ class Answer:
 
 
 def visit(host: str, path: str) -> Answer:
-    """Return what a visitor of `https://host/path` gets.
+    """Return what a visitor of `https://host/path` gets, within 10 s and of at most 1 MiB. Redirects are not followed.
 
     `VERCEL_EDGE_URL` names another edge, which is then asked for `host`. `VERCEL_AUTOMATION_BYPASS_SECRET` lets the
-    visitor past a project's deployment protection.
+    visitor past a project's deployment protection. Raises OutOfTimeError where a time limit is used up.
     """
     edge = os.environ.get("VERCEL_EDGE_URL")
     url = f"{edge}{path}" if edge else f"https://{host}{path}"
     secret = os.environ.get(BYPASS_SECRET)
-    headers = {"Host": host} | ({"x-vercel-protection-bypass": secret} if secret else {})
+    headers = {"Host": host, "Accept-Encoding": "identity"} | ({"x-vercel-protection-bypass": secret} if secret else {})
+    doing = f"https://{host}{path} did not answer in time"
+    left = at_most(_VISIT_TIMEOUT, doing)
     try:
-        answer = httpx.get(url, headers=headers, timeout=_PROBE_TIMEOUT, verify=trust())
-    except httpx.TransportError as error:
+        with httpx.Client(headers=headers, timeout=left, verify=trust(), follow_redirects=False) as client:
+            request = client.build_request("GET", url)
+            reply = ask(client, request, seconds=left, largest=_LARGEST_VISIT, doing=doing, decoded=False)
+    except OutOfTimeError:
+        raise
+    except TooLargeError:
+        return Answer(0, f"its answer is larger than {_LARGEST_VISIT // 2**20} MiB")
+    except Exception as error:  # noqa: BLE001 - a stranger answers: whatever goes wrong is its failure, none of ours
         return Answer(0, type(error).__name__)
-    try:
-        told = answer.json()
-    except ValueError:
-        told = None
-    branch = told.get("branch") if isinstance(told, dict) else None
-    return Answer(answer.status_code, branch=BranchId(branch) if isinstance(branch, str) else None)
+    return Answer(reply.status, branch=_branch_named(reply.json))
+
+
+def _branch_named(answer: Any) -> BranchId | None:
+    """Return the branch that a health answer names: what looks like an id of Neon's, and nothing else."""
+    branch = answer.get("branch") if isinstance(answer, dict) else None
+    if not isinstance(branch, str) or len(branch) > _LONGEST_BRANCH_ID or not _BRANCH_ID.fullmatch(branch):
+        return None
+    return BranchId(branch)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from environments.clients.app_files import app_digest
+from environments.clients.app_files import AppFilesError, app_digest
 from environments.errors import RefusedError
 from environments.plan.plan import Digests, folders, plan
 from environments.plan.topology import StackExports
@@ -55,7 +55,7 @@ def _problem(folder: Path, stack: str, config: Mapping[str, str], exports: Mappi
         settings = read_settings(config, stack)
         digests = Digests(**{name: app_digest(folder / path) for name, path in folders(settings).items()})
         plan(settings, stack, exports, digests)
-    except SettingsError as error:
+    except (SettingsError, AppFilesError) as error:
         return str(error)
     missing = [
         f"{name} is a copy of stack {source.stack}'s {source.branch}, but Pulumi.{source.stack}.yaml has no such branch"

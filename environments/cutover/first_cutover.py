@@ -58,8 +58,10 @@ def first_refusal(new: Pointer, holder: DomainHolder | None) -> str:
         return ""
     accept = f'pulumi config set accept \'{{"branch": "{holder.deployment}", "rows": "any"}}\''
     if holder.branch:
+        # Only what we noted at Vercel ourselves is repeated; an app may answer with anything.
+        which = f"branch {holder.branch}" if holder.ours else f"another branch than {now}, by its health check"
         return (
-            f"{who} uses branch {holder.branch}: the rows that visitors wrote to it would be left behind, and how "
+            f"{who} uses {which}: the rows that visitors wrote to it would be left behind, and how "
             f"many those are isn't known here. To take the domain all the same: {accept}"
         )
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -116,6 +117,18 @@ def copies_again(leaving: ServedBranch, new: Pointer) -> bool:
     except UNREACHABLE:
         return False
     return mark is None or mark.served_by is None
+
+
+def pause_refusal(new: Pointer) -> str:
+    """Return that carrying the rows over again pauses writes for longer than they may pause, or nothing."""
+    copy, guard = new.lineage.copy, new.guard
+    if copy is None or guard is None or isinstance(copy.seconds, Unknown) or copy.seconds <= guard.write_pause:
+        return ""
+    return (
+        f"carrying the rows over took {copy.seconds:.0f} s the first time, writes pause while it is done again, and "
+        f"safety.write_pause is {guard.write_pause} s. To let them pause for longer: "
+        f"pulumi config set --path safety.write_pause {math.ceil(2 * copy.seconds)}"
+    )
 
 
 def _fork(neon: Neon, leaving: ServedBranch, new: Pointer) -> int | None:

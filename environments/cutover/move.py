@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from environments.clients.deadline import TimeLimit
 from environments.clients.postgres import Connection
 from environments.clients.vercel import Vercel
 from environments.cutover.pointer import Pointer, StagedDeployment
@@ -41,6 +43,8 @@ class Move:
     fenced: Connection | None = None
     """To the branch that is left, once its writes are stopped or about to be."""
     count: RowCount | None = None
+    pause: TimeLimit | None = None
+    """For how long writes may pause, once they do."""
     began: float = 0.0
     paused: float = 0.0
     """Seconds for which nobody could write."""
@@ -77,6 +81,13 @@ class Move:
         self.vercel = self.open.enter_context(Vercel())
         self.domain = self.vercel.domain(known(self.new.vercel))
         self.before = self.vercel.serving(self.domain)
+
+    def start_pause(self) -> TimeLimit:
+        """Start the time for which writes may pause."""
+        seconds = self.guard.write_pause
+        sentence = f"writes to {self.left.key} paused for {seconds} s, which is as long as safety.write_pause allows"
+        self.began, self.pause = time.monotonic(), TimeLimit(seconds, sentence)
+        return self.pause
 
     @property
     def promotes(self) -> bool:

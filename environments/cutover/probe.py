@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from environments.clients.deadline import pause
 from environments.clients.vercel import BYPASS_SECRET, Answer, visit
 from environments.cutover.pointer import HealthCheck
 from environments.errors import FailedError
@@ -22,9 +23,9 @@ def probe(host: str, health: HealthCheck, branch: BranchId, patience: float = _P
     """Return once `host` answers with the expected status, from `branch` if the answer names one.
 
     An answer names its branch by a JSON object with the key `branch`, as the example app's does; it would else be
-    possible to promote a deployment that is healthy on another database. Raises UnhealthyError after `patience`
-    seconds, and at once where Vercel's protection answers. What a deployment answers is not repeated: it could hold
-    anything.
+    possible to promote a deployment that is healthy on another database. What a deployment answers is not repeated: it
+    could hold anything. Raises UnhealthyError after `patience` seconds, and at once where Vercel's protection answers;
+    OutOfTimeError where a time limit is used up before.
     """
     deadline = time.monotonic() + patience
     while True:
@@ -35,7 +36,7 @@ def probe(host: str, health: HealthCheck, branch: BranchId, patience: float = _P
         if protected or time.monotonic() > deadline:
             found = _described(answer, health, branch, protected=protected)
             raise UnhealthyError(f"https://{host}{health.path} {found}")
-        time.sleep(_PAUSE)
+        pause(_PAUSE, f"https://{host}{health.path} {_described(answer, health, branch, protected=False)}")
 
 
 def _described(answer: Answer, health: HealthCheck, branch: BranchId, *, protected: bool) -> str:
@@ -45,7 +46,7 @@ def _described(answer: Answer, health: HealthCheck, branch: BranchId, *, protect
             f"project's settings and export its secret as {BYPASS_SECRET}"
         )
     if answer.status == health.status:
-        return f"answers from branch {answer.branch}, not from {branch}: it uses another database"
+        return f"answers from another branch than {branch}: it uses another database"
     if answer.status:
         return f"answers status {answer.status}, expected status {health.status}"
     return f"answers nothing ({answer.failure})"

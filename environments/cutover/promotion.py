@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import ClassVar
 
 from environments import log
+from environments.clients.deadline import OutOfTimeError
 from environments.clients.postgres import UNREACHABLE
 from environments.cutover.guard import require_allowed, rows_of
 from environments.cutover.move import Move
@@ -42,6 +44,10 @@ class MoveStep(Step):
 
     def explain(self) -> str:
         return self.sentence.format(was=self._was, now=self._now, stack=self._stack)
+
+    @property
+    def limit(self) -> AbstractContextManager[object]:
+        return self._move.pause or nullcontext()
 
 
 class Refill(MoveStep):
@@ -130,7 +136,6 @@ class Fence(MoveStep):
 
     def run(self) -> None:
         move, leaving = self._move, self._move.left
-        move.began = time.monotonic()
         try:
             owner = move.open.enter_context(owner_of(leaving))
         except UNREACHABLE as error:
@@ -139,7 +144,8 @@ class Fence(MoveStep):
             log.warn(f"{leaving.key} is left without a fence: {move.count.missing}")
             return
         move.fenced = owner
-        close_for_writes(owner, leaving)
+        with move.start_pause():
+            close_for_writes(owner, leaving)
 
     def undo(self) -> str:
         if self._move.fenced is not None:
@@ -218,7 +224,7 @@ class Verify(MoveStep):
 
 def _log_of(move: Move, error: Exception) -> str:
     """Return the deployment's log if that wasn't healthy. A log that can't be had doesn't hide the failure."""
-    if isinstance(error, UnhealthyError):
+    if isinstance(error, UnhealthyError | OutOfTimeError):
         with contextlib.suppress(EnvironmentsError):
             return move.vercel.log(known(move.deployment.id), [known(move.new.app_url)])
     return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
 
 from environments import log
@@ -35,6 +36,11 @@ class Step(ABC):
     @abstractmethod
     def run(self) -> None:
         """Do it."""
+
+    @property
+    def limit(self) -> AbstractContextManager[object]:
+        """The time limit that `run` is held to; `undo` never is."""
+        return nullcontext()
 
     def undo(self) -> str:
         """Take back what `run` did, as far as that came; return a sentence on what stays all the same, or nothing."""
@@ -77,7 +83,8 @@ def _run_up_to_the_move(steps: Sequence[Step]) -> None:
     for step in steps:
         begun.append(step)
         try:
-            step.run()
+            with step.limit:
+                step.run()
         except BaseException as error:
             stays, failures = _undo(begun)
             if not isinstance(error, Exception):

@@ -7,6 +7,8 @@ passwords"), so the password is sent as data of a COPY: a server that logs every
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from environments.clients.lazy_imports import sql
 from environments.clients.postgres import Connection
 from environments.database.schemas import user_schemas
@@ -14,8 +16,6 @@ from environments.ids import DatabaseName, RoleName
 
 _INHERIT_IS_A_GRANTS = 160_000
 """From Postgres 16 on each grant of membership says whether it is inherited; before, the role said so."""
-
-SYSTEM_ROLES = ("cloud_admin", "neon_superuser", "neon_service", "web_access", "authenticator", "anonymous")
 
 _MAKE_ROLE = """
 DO $$
@@ -31,11 +31,7 @@ END $$
 """
 """An error of the inner statement is raised again without its context, which quotes the statement and the password."""
 
-_OTHER_LOGINS = """
-SELECT rolname FROM pg_roles
-WHERE rolcanlogin AND NOT rolsuper AND rolname NOT LIKE 'pg\\_%%' AND rolname <> ALL(%s)
-ORDER BY rolname
-"""
+_OTHER_LOGINS = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname <> ALL(%s) ORDER BY rolname"
 
 
 def make_role(connection: Connection, role: RoleName, password: str, owner: RoleName) -> None:
@@ -73,10 +69,9 @@ def grant_rows(connection: Connection, role: RoleName, database: DatabaseName, o
             connection.execute(statement)
 
 
-def other_logins(connection: Connection, owner: RoleName, role: RoleName) -> list[RoleName]:
-    """Return the roles that can log in besides `owner` and `role`: a copy has those of its source."""
-    rows = connection.execute(_OTHER_LOGINS, ([owner, role, *SYSTEM_ROLES],)).fetchall()
-    return [RoleName(name) for (name,) in rows]
+def other_logins(connection: Connection, known: Collection[RoleName]) -> list[RoleName]:
+    """Return the roles that can log in besides those that are `known`: a copy has those of its source."""
+    return [RoleName(name) for (name,) in connection.execute(_OTHER_LOGINS, (list(known),)).fetchall()]
 
 
 def forbid_login(connection: Connection, role: RoleName) -> None:

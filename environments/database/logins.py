@@ -5,12 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from environments.clients.http import NotFoundError
 from environments.clients.lazy_imports import psycopg
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import Connection, connected
 from environments.database.app_role import forbid_login, other_logins
 from environments.database.marker import read_claims
+from environments.database.platform_roles import platform_roles
+from environments.errors import FailedError
 from environments.ids import RoleName
+
+
+class OpenLoginError(FailedError):
+    """A login that came along with a copy stays open."""
+
 
 _PATIENCE = 5.0
 _PAUSE = 0.1
@@ -48,18 +56,31 @@ def shut_out_others(neon: Neon, address: Address, role: RoleName) -> tuple[RoleN
     """Reset the owner's password, and close every login that came along with a copy; `role` is the app's own.
 
     Each one is closed by SQL, or by a password that nobody knows. A login with a claim on the branch stays: another
-    stack's environment serves with it. Returns the logins that were closed.
+    stack's environment serves with it. So do those of the platform. Returns the logins that were closed; raises
+    OpenLoginError if one can't be.
     """
     neon.reset_password(address.project, address.branch, address.owner)
+    listed = neon.roles(address.project, address.branch)
     with connected(neon.uri(address, pooled=False)) as connection:
-        claimed = read_claims(connection, address.branch)
-        names = [name for name in other_logins(connection, address.owner, role) if name not in claimed]
+        known = {address.owner, role, *read_claims(connection, address.branch), *platform_roles(connection, listed)}
+        names = other_logins(connection, known)
         for name in names:
             try:
                 forbid_login(connection, name)
             except psycopg.errors.InsufficientPrivilege:
-                neon.reset_password(address.project, address.branch, name)
+                _change_password(neon, address, name)
     return tuple(names)
+
+
+def _change_password(neon: Neon, address: Address, name: RoleName) -> None:
+    """Give a login a password that nobody knows."""
+    try:
+        neon.reset_password(address.project, address.branch, name)
+    except NotFoundError:
+        raise OpenLoginError(
+            f"{name} can log in to {address.branch}, and neither {address.owner} nor Neon's API can close it: as the "
+            f"role that made it, run ALTER ROLE {name} NOLOGIN on the branch that it came from"
+        ) from None
 
 
 def drain(connection: Connection, roles: Sequence[RoleName]) -> None:

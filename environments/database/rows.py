@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from environments.clients.deadline import at_most
 from environments.clients.lazy_imports import psycopg, sql
 from environments.clients.postgres import Connection
 from environments.database.schemas import user_schemas
@@ -75,6 +76,7 @@ def count_rows(connection: Connection, baseline: int, seconds: float) -> RowCoun
 
     A table that can't be read, or not in time, is named in `missing`.
     """
+    seconds = at_most(seconds, "the rows that would be left behind are not counted yet")
     deadline = time.monotonic() + seconds
     late = f"took longer than {seconds:.0f} s"
     counted: list[TableRows] = []

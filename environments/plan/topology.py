@@ -161,12 +161,16 @@ class Accepted:
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """What a move of the pointer may cost; `accepted` overrides `rows_left_behind` for one branch."""
+    """What a move of the pointer may cost; `accepted` overrides `rows_left_behind` for one branch.
+
+    `write_pause` is in seconds: from the fence to the end of the verification.
+    """
 
     moves: Moves
     live: bool
     rows_left_behind: int
     fence_first: bool
+    write_pause: int = 10
     accepted: Accepted | None
 
 

@@ -15,7 +15,7 @@ from environments.clients.vercel import Vercel, visit
 from environments.cutover.cut_over import cut_over, move_between, served_by, steps_of
 from environments.cutover.deployment_marks import DeploymentMarks
 from environments.cutover.first_cutover import domain_holder, first_refusal
-from environments.cutover.guard import move_refusal, require_allowed, rows_of, swap_refusal
+from environments.cutover.guard import move_refusal, pause_refusal, require_allowed, rows_of, swap_refusal
 from environments.cutover.pointer import BranchToServe, Outputs, Pointer, StagedDeployment, Unfinished
 from environments.cutover.review import first_review, move_review, renamed_review, same_branch_review
 from environments.cutover.served import ServedBranch
@@ -104,6 +104,8 @@ def _reviewed(old: Pointer | None, new: Pointer, guard: Guard) -> MoveReview | N
     count = rows_of(leaving, new, point=old.restore_point, planned=True)
     require_allowed(guard, count, leaving.key)
     move = move_between(old, new)
+    if move.again and (refusal := pause_refusal(new)):
+        raise CutoverRefusedError(refusal)
     return move_review(old, new, count, explain(steps_of(move, old)), again=again, copied=move.again)
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from environments import log
-from environments.clients.http import ApiError
-from environments.clients.vercel import Vercel, masked
+from environments.clients.http import ApiError, masked
+from environments.clients.vercel import Vercel
 from environments.errors import FailedError
 from environments.ids import Fingerprint, VariableId, VercelProject
 from environments.props import Secret, Unknown, Unwatched, known

@@ -11,6 +11,7 @@ from environments.settings.branch import BranchSettings, ComputeSettings, Source
 from environments.settings.errors import broken
 from environments.settings.names import BranchName, GitBranch, Identifier, NeonProjectId, ProjectName, VercelProjectId
 from environments.settings.strategy import CloneAndPromote, Strategy
+from environments.settings.values import Timeout
 
 
 def _relative(path: str) -> str:
@@ -91,13 +92,15 @@ class SafetySettings(Strict):
 
     `rows_left_behind` is how many rows that visitors wrote may stay on the branch that the pointer leaves. In phase
     `live` the pointer moves only to a restore of the branch that serves. `fence` says whether writes to the branch that
-    is left are stopped before the domain moves (a short write pause, an exact count) or after (no pause). `protected`
-    sets Neon's own protection on this environment's branches, which a paid plan allows for a few.
+    is left are stopped before the domain moves (a short write pause, an exact count) or after (no pause). A pause that
+    would last longer than `write_pause` ends: the move is undone. `protected` sets Neon's own protection on this
+    environment's branches, which a paid plan allows for a few.
     """
 
     phase: Literal["beta", "live"] = "beta"
     rows_left_behind: Annotated[int, Field(ge=0)] = 0
     fence: Literal["before", "after"] = "before"
+    write_pause: Timeout = 10
     protected: bool = False
 
 

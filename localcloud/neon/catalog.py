@@ -1,6 +1,7 @@
 """What the control plane says in SQL to a compute: roles, databases and their privileges.
 
-Roles made here are members of `neon_superuser`, as on Neon; the only real superuser is the control plane's own.
+Roles made here are members of `neon_superuser`, as on Neon; the only real superuser is the control plane's own. As on
+Neon, there is a login of the platform's besides, `neon_service`, which the API doesn't list (nobody uses it here).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Connection = psycopg.AsyncConnection[tuple[object, ...]]
 
 PRISTINE_ROLE = "neondb_owner"
 PRISTINE_DATABASE = "neondb"
-RESERVED_ROLES = frozenset({SUPERUSER, "neon_superuser", "postgres", "public", "none"})
+RESERVED_ROLES = frozenset({SUPERUSER, "neon_superuser", "neon_service", "postgres", "public", "none"})
 RESERVED_DATABASES = frozenset({"postgres", "template0", "template1"})
 
 _CREATE_NEON_SUPERUSER: tuple[LiteralString, ...] = (
@@ -59,6 +60,7 @@ async def make_pristine(connection: Connection) -> None:
         await connection.execute(statement)
     if connection.info.server_version >= 160_000:
         await connection.execute(_SINCE_16)
+    await connection.execute("CREATE ROLE neon_service LOGIN " + _MEMBER)
     await connection.execute(SQL("CREATE ROLE {} LOGIN " + _MEMBER).format(Identifier(PRISTINE_ROLE)))
     await connection.execute(
         SQL("CREATE DATABASE {} OWNER {}").format(Identifier(PRISTINE_DATABASE), Identifier(PRISTINE_ROLE))

@@ -19,7 +19,7 @@ from localcloud.neon.copying import copy_tree, remove_tree
 from localcloud.neon.installation import Installation, InstallationError
 
 # Raised whenever the cluster below is made differently.
-_RECIPE = 1
+_RECIPE = 2
 
 # Smaller than usual: a branch copies the segments that were written during its copy.
 WAL_SEGMENT_MB = 4

@@ -12,6 +12,7 @@ from typing import Any, Self
 import pytest
 
 from environments import log
+from environments.clients.deadline import pause, seconds_left
 from environments.clients.postgres import NotReadyError
 from environments.cutover import aftermath, cut_over, promotion
 from environments.cutover.move import Move
@@ -248,6 +249,46 @@ def test_whatever_fails_up_to_the_move_exactly_what_was_done_is_undone(world: Wo
     with pytest.raises(UndoneError, match=r"^no luck\. Production is as it was\.$"):
         cut_over.cut_over(NEW, OLD, None)
     assert world.done == [*MOVED[: MOVED.index(failing) + 1], *UNDONE[failing], "closed"]
+
+
+BEHIND_THE_FENCE = {"close prod-v1", "count prod-v1", "promote dpl_prod-v2", "probe shop.example"}
+
+
+@pytest.mark.parametrize("stuck", sorted(BEHIND_THE_FENCE))
+def test_a_pause_of_writes_that_lasts_too_long_is_undone_and_no_undo_is_held_to_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, stuck: str
+) -> None:
+    left: dict[str, list[float | None]] = {}
+
+    def do(deed: str) -> None:
+        world.done.append(deed)
+        left.setdefault(deed, []).append(seconds_left())
+        if deed == stuck:
+            pause(60, "no answer")
+
+    def rows_of(*_: object, **__: object) -> RowCount:
+        do("count prod-v1")
+        return RowCount(())
+
+    monkeypatch.setattr(world, "do", do)
+    monkeypatch.setattr(promotion, "rows_of", rows_of)
+    said = (
+        r"^writes to prod-v1 paused for 1 s, which is as long as safety\.write_pause allows: no answer\. Production is"
+    )
+    with pytest.raises(UndoneError, match=said):
+        cut_over.cut_over(replace(NEW, guard=replace(GUARD, write_pause=1)), OLD, None)
+    assert world.done[-3:] == ["open prod-v1", "close prod-v2", "closed"]
+    limited = {deed for deed, seconds in left.items() if seconds != [None] * len(seconds)}
+    assert limited == BEHIND_THE_FENCE & set(left)
+    assert left["open prod-v1"] == left["close prod-v2"] == left["open prod-v2"] == [None]
+
+
+def test_the_steps_after_the_move_are_held_to_no_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: dict[str, float | None] = {}
+    monkeypatch.setattr(world, "do", lambda deed: left.update({deed: seconds_left()}))
+    cut_over.cut_over(NEW, OLD, None)
+    assert left["mark dpl_prod-v2"] is left["drain prod-v1"] is None
+    assert left["probe shop.example"] is not None
 
 
 def test_one_row_too_many_behind_the_fence_undoes_the_fence(world: World) -> None:

@@ -48,6 +48,7 @@ def old(emptied: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
     made = make_world(emptied, tmp_path_factory.mktemp("upgrade"), "upgrade")
     world = Upgraded(made.folder, made.cloud, made.backend)
     world.edit("dev", project={"name": "upgrade", "postgres": oldest})
+    world.edit("prod", safety={"write_pause": 120})  # rows are carried over in that time, on a machine that is busy
     world.bring_up_dev()
     world.bring_up_prod()
     assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,15 @@ import psycopg
 import pytest
 
 from environments.branches.dropped import KeptError
-from environments.clients.neon import Address
+from environments.clients.http import NotFoundError
+from environments.clients.neon import Address, Neon
 from environments.clients.postgres import password_of
+from environments.database.app_role import make_role
 from environments.database.fence import is_fenced, raise_fence
 from environments.database.login import KeptLogin, RotationError
+from environments.database.logins import OpenLoginError
 from environments.database.marker import BranchMarker, Claim, ClaimedError, read_marker, write_marker
+from environments.database.platform_roles import platform_roles
 from environments.database.provenance import EVERY_ROW
 from environments.ids import (
     BranchId,
@@ -33,7 +38,7 @@ from environments.resources.app_login import AppLogin, Inputs, Outputs
 from environments.resources.typed import State
 from tests.localcloud.neon.hosting import Host
 from tests.resources.clones import Clone, clone, connect_clients, roles_of, user_at
-from tests.resources.computes import Database, Session, run
+from tests.resources.computes import OWNER, PASSWORD, Database, Session, run
 
 LOGIN = AppLogin()
 NOWHERE = Address(NeonProject("p"), BranchId("br-1"), EndpointId("ep-1"), DatabaseName("shop"), RoleName("owner"))
@@ -273,3 +278,83 @@ def test_a_fenced_login_stays_fenced_when_it_is_rotated(database: Database, serv
         raise_fence(session, [first.inputs.role])
         updated(first, rotated(first.inputs, 2))
         assert is_fenced(session, first.inputs.roles[1])
+
+
+PLATFORMS = ["authenticator", "anonymous", "web_access", "neon_admin", "pgbouncer"]
+"""Names that roles of Neon's have or could have: here they are dev's own logins."""
+
+
+@contextmanager
+def login_of_dev(database: Database, name: str, *, by_api: bool) -> Iterator[str]:
+    """A login on the root branch; its password."""
+    path = f"{database.project.path}/branches/{database.project.root}/roles"
+    if by_api:
+        made = database.project.host.call("POST", path, {"role": {"name": name}}, status=201)
+        yield str(made["role"]["password"])
+    else:
+        with database.owner() as session:
+            make_role(session, RoleName(name), PASSWORD, OWNER)
+        yield PASSWORD
+    database.project.host.call("DELETE", f"{path}/{name}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by_api", [False, True], ids=["by SQL", "by the API"])
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_a_login_is_closed_on_a_clone_whatever_it_is_called(
+    database: Database, host: Host, monkeypatch: pytest.MonkeyPatch, name: str, *, by_api: bool
+) -> None:
+    connect_clients(host, monkeypatch)
+    with login_of_dev(database, name, by_api=by_api) as password:
+        served = clone(database)
+        database.app(RoleName(name), password, branch=served.branch).close()
+        assert name in made(inputs_of(database, served)).outputs.shut_out
+        refusal = "password authentication failed" if by_api else "not permitted to log in"
+        with pytest.raises(psycopg.OperationalError, match=refusal):
+            database.app(RoleName(name), password, branch=served.branch)
+        database.app(RoleName(name), password).close()
+        served.delete()
+
+
+@pytest.mark.slow
+def test_the_platforms_own_roles_are_told_without_their_names(database: Database, served: Clone) -> None:
+    roles = roles_of(database)
+    with served.owner() as session, Neon() as neon:
+        make_role(session, roles[0], PASSWORD, OWNER)
+        listed = neon.roles(served.address.project, served.branch)
+        assert roles[0] in {role.name for role in listed}
+        found = platform_roles(session, listed)
+        assert {"cloud_admin", "neon_superuser", "neon_service", "pg_monitor"} <= found
+        assert not {OWNER, roles[0], f"{database.role}_of_dev"} & found
+        noted = [replace(role, protected=True) if role.name == OWNER else role for role in listed]
+        assert OWNER in platform_roles(session, noted), "Neon says itself which of its roles are its own"
+        assert roles[0] not in platform_roles(session, []), "a role that a user made by SQL, if Neon lists none"
+
+
+@pytest.mark.slow
+def test_a_login_that_nobody_can_close_stops_the_update(
+    database: Database, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect_clients(host, monkeypatch)
+    name, maker = RoleName(f"{database.role}_x"), RoleName(f"{database.role}_maker")
+    with login_of_dev(database, maker, by_api=True) as password, database.app(maker, password) as session:
+        make_role(session, name, PASSWORD, maker)
+        served, listed = clone(database), Neon.roles
+        # As if Neon had not heard of it: then its API resets no password.
+        monkeypatch.setattr(Neon, "roles", lambda *of: [role for role in listed(*of) if role.name != name])
+        monkeypatch.setattr(Neon, "reset_password", without(name, Neon.reset_password))
+        with pytest.raises(OpenLoginError, match=f"{name} can log in to {served.branch}, and neither {OWNER} nor"):
+            made(inputs_of(database, served))
+        served.delete()
+        run(session, f'DROP ROLE "{name}"')
+
+
+def without(name: RoleName, reset: Callable[..., None]) -> Callable[..., None]:
+    """Neon's reset of a password, that knows nothing of one role."""
+
+    def done(neon: Neon, project: str, branch: str, role: RoleName) -> None:
+        if role == name:
+            raise NotFoundError("Neon", "POST", 404, "", "no such role")
+        reset(neon, project, branch, role)
+
+    return done

@@ -15,7 +15,7 @@ from environments.clients.http import ApiUnreachableError
 from environments.clients.vercel import Answer, Deployment
 from environments.cutover import pointer as model
 from environments.cutover.first_cutover import DomainHolder
-from environments.cutover.pointer import Outputs, Pointer, Service, StagedDeployment, Unfinished
+from environments.cutover.pointer import CopiedFrom, Lineage, Outputs, Pointer, Service, StagedDeployment, Unfinished
 from environments.cutover.served import ServedBranch
 from environments.database.marker import Claim
 from environments.database.provenance import EVERY_ROW
@@ -180,6 +180,18 @@ def test_a_check_tells_the_review_of_each_kind_of_edit() -> None:
 
 
 @pytest.mark.usefixtures("counted")
+def test_a_copy_that_would_pause_writes_for_longer_than_they_may_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("environments.cutover.cut_over.copies_again", lambda *_: True)
+    copied = CopiedFrom(source_branch=OLD.branch.made().address.branch, seconds=41.5)
+    slow = replace(NEW, lineage=Lineage(source=BranchKey("prod-v1"), fork=None, lsn=None, copy=copied))
+    with pytest.raises(RefusedError, match=r"took 42 s the first time.* is 10 s.* safety\.write_pause 83$"):
+        Cutover().check(OLD, slow)
+    assert "writes pause while the rows are carried over" in said(
+        OLD, replace(slow, guard=replace(GUARD, write_pause=60))
+    )
+
+
+@pytest.mark.usefixtures("counted")
 def test_no_review_where_nothing_is_guarded_or_existing_projects_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(None, replace(NEW, guard=None, deployment=None)) == ""
     monkeypatch.setenv(ADOPTING, "1")
@@ -201,10 +213,15 @@ def test_a_domain_that_another_deployment_has_is_taken_only_if_that_is_accepted(
     counted: list[RowCount], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del counted
-    holder = DomainHolder(DeploymentId("dpl_9"), "shop.example", BranchId("br-9"), ours=False)
+    holder = DomainHolder(DeploymentId("dpl_9"), "shop.example", BranchId("br-9"), ours=True)
     monkeypatch.setattr(cutover, "domain_holder", lambda _new: holder)
     with pytest.raises(RefusedError, match=r"dpl_9, which serves shop\.example now, uses branch br-9"):
         Cutover().check(None, NEW)
+    answered = replace(holder, ours=False)
+    monkeypatch.setattr(cutover, "domain_holder", lambda _new: answered)
+    with pytest.raises(RefusedError, match=r"uses another branch than prod-v2, by its health check") as refused:
+        Cutover().check(None, NEW)
+    assert "br-9" not in str(refused.value), "an answer is never repeated"
     accepted = replace(NEW, guard=replace(GUARD, accepted=Accepted(branch="dpl_9", rows=ANY_ROWS)))
     assert "promote dpl_9 in Vercel" in said(None, accepted)
 

@@ -46,6 +46,11 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         ["environments:strategy.lock_timeout", "'soon'", "1 second to 1 day", "Write 5s"],
     ),
     (
+        "a pause of writes without an end",
+        {"safety": {"write_pause": "never"}},
+        ["environments:safety.write_pause", "'never'", "1 second to 1 day", "Write 5s"],
+    ),
+    (
         "an unknown target",
         {"target": "live"},
         ["environments:target", "'live'", "'production', 'preview' or 'development'"],

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from environments.clients.lazy_imports import psycopg, sql
-from environments.clients.neon import Address, Neon
+from environments.clients.neon import Address, Neon, Role
 from environments.clients.postgres import Connection, connected
 from environments.database.copy.checksum import Contents, differences, first_few, read_contents
 from environments.database.copy.dump import start_dump
@@ -64,11 +65,18 @@ class Filled:
 
 @dataclass(frozen=True)
 class _Database:
-    """One database: its URL for its owner, and the id of its branch."""
+    """One database: its URL for its owner, the id of its branch, and the branch's roles as Neon's API lists them."""
 
     branch: BranchId
     owner: RoleName
+    roles: Sequence[Role]
     uri: str = field(repr=False)
+
+    @classmethod
+    def at(cls, neon: Neon, address: Address) -> Self:
+        """Ask Neon for a database."""
+        roles = neon.roles(address.project, address.branch)
+        return cls(address.branch, address.owner, roles, neon.uri(address, pooled=False))
 
 
 def carry_over(source: Address, target: Address) -> Filled:
@@ -78,7 +86,7 @@ def carry_over(source: Address, target: Address) -> Filled:
     what this didn't put there or what was written to it since, and where the copy isn't the same.
     """
     with Neon() as neon:
-        return _fill(*(_Database(each.branch, each.owner, neon.uri(each, pooled=False)) for each in (source, target)))
+        return _fill(_Database.at(neon, source), _Database.at(neon, target))
 
 
 def was_cut_short(target: Address) -> bool:
@@ -105,7 +113,7 @@ def _fill(source: _Database, target: _Database) -> Filled:
         tools = _able(reading, owner)
         _refuse_to_destroy(owner, target, source)
         note_filling(owner, target.branch, source.branch)
-        roles = sorted({*roles_of(reading, source.owner), *roles_of(owner, target.owner)})
+        roles = sorted({*roles_of(reading, source.owner, source.roles), *roles_of(owner, target.owner, target.roles)})
         _empty(owner, target, roles)
         carry_roles(reading, owner, roles, target.owner)
         with tempfile.TemporaryDirectory(prefix="environments-") as folder:

@@ -13,6 +13,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from environments.clients.deadline import out_of_time, seconds_left
 from environments.clients.lazy_imports import psycopg
 from environments.errors import FailedError
 
@@ -69,8 +70,16 @@ def find_tools(major: int) -> Tools:
 
 
 def finish(process: subprocess.Popen[str], program: str) -> str:
-    """Wait for a program and return what it printed; DumpError with its reasons if it failed."""
-    output, errors = process.communicate()
+    """Wait for a program and return what it printed; DumpError with its reasons if it failed.
+
+    Raises OutOfTimeError, with the program ended, where a time limit is used up.
+    """
+    try:
+        output, errors = process.communicate(timeout=seconds_left())
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise out_of_time(f"{program} did not end in time") from None
     if process.returncode:
         raise DumpError(f"{program} ended with {process.returncode}: {_reasons(errors)}")
     return output

@@ -7,17 +7,18 @@ app's own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from environments.clients.lazy_imports import sql
+from environments.clients.neon import Role
 from environments.clients.postgres import Connection, connected
-from environments.database.app_role import SYSTEM_ROLES
 from environments.database.copy.checksum import SERVICE_EXTENSIONS
+from environments.database.platform_roles import platform_roles
 from environments.ids import RoleName
 
 _INHERIT_IS_A_GRANTS = 160_000
 
-_ROLES = """
-SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname NOT LIKE 'pg\\_%%' AND rolname <> ALL(%s) ORDER BY rolname
-"""
+_ROLES = "SELECT rolname FROM pg_roles WHERE rolname <> ALL(%s) ORDER BY rolname"
 
 _MEMBERS = """
 SELECT g.rolname, m.rolname FROM pg_auth_members a
@@ -78,9 +79,10 @@ def other_databases(source: Connection) -> list[str]:
     return [str(name) for (name,) in source.execute(_OTHER_DATABASES).fetchall()]
 
 
-def roles_of(source: Connection, owner: RoleName) -> list[RoleName]:
-    """Return the roles that were made on `source`, but for `owner` and those of the service."""
-    return [RoleName(str(name)) for (name,) in source.execute(_ROLES, ([owner, *SYSTEM_ROLES],)).fetchall()]
+def roles_of(source: Connection, owner: RoleName, listed: Sequence[Role]) -> list[RoleName]:
+    """Return the roles that were made on `source`, but for `owner` and the platform's; `listed` are Neon's API's."""
+    known = [owner, *platform_roles(source, listed)]
+    return [RoleName(str(name)) for (name,) in source.execute(_ROLES, (known,)).fetchall()]
 
 
 def carry_roles(source: Connection, target: Connection, roles: list[RoleName], owner: RoleName) -> None:
