@@ -89,6 +89,18 @@ def test_a_preview_environment_takes_five_lines() -> None:
     assert topology.branches[0].lifetime == 7 * 86_400
 
 
+def test_the_branch_that_serves_a_preview_environment_can_be_retired_so_that_the_environment_can_be_destroyed() -> None:
+    edits = {"target": "preview", "git_branch": "staging", "app": None, "safety": None, "compute": None}
+    served = {"branches": {"prod-v1": FROM_DEV | {"retire": True}}, "serve": "prod-v1"}
+    settings = read_settings(stack_file("prod", **edits, **served), "staging")
+    (branch,) = plan(settings, "staging", DEV, Digests()).branches
+    assert (branch.deletion, branch.protected) == ("delete", False)
+    released = {"branches": {"prod-v1": FROM_DEV | {"release": True}}, "serve": "prod-v1"}
+    settings = read_settings(stack_file("prod", **edits, **released), "staging")
+    with pytest.raises(SettingsError, match="prod-v1 serves"):
+        plan(settings, "staging", DEV, Digests())
+
+
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_no_variable_is_sensitive_for_development_which_vercel_refuses(stack: str) -> None:
     settings = read_settings(stack_file(stack), stack)
