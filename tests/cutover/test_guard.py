@@ -146,7 +146,7 @@ def test_a_restore_to_before_the_mark_or_from_elsewhere_leaves_the_rows_unknown(
     for source in (sibling.branch, root.project.root):
         served.restore(source, keep=False)
         served.write(1)
-        assert "bears no mark of its own" in str(counted(served))
+        assert "has no marker of this branch" in str(counted(served))
     early = cloned(root, root.project.root, marked=False)
     moment = early.moment()
     with early.session() as session:
@@ -154,7 +154,7 @@ def test_a_restore_to_before_the_mark_or_from_elsewhere_leaves_the_rows_unknown(
     early.write(1)
     assert counted(early) == 1
     early.restore(early.branch, moment)
-    assert "bears no mark of its own" in str(counted(early))
+    assert "has no marker of this branch" in str(counted(early))
 
 
 @pytest.mark.parametrize("marked", [True, False])
@@ -167,7 +167,7 @@ def test_a_restore_from_a_descendant_counts_also_what_was_written_there_or_is_un
     served.restore(child.branch)
     served.write(300)
     # A descendant with credentials of its own has overwritten the mark, on the role that both have.
-    assert counted(served) == 321 if not marked else "bears no mark of its own" in str(counted(served))
+    assert counted(served) == 321 if not marked else "has no marker of this branch" in str(counted(served))
 
 
 def test_a_restore_that_is_taken_back_counts_as_before(root: Database, served: Marked) -> None:
