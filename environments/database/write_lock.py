@@ -60,6 +60,19 @@ ORDER BY c.relispartition, c.relkind = 'r', n.nspname, c.relname
 """
 """Parents before their partitions, as Postgres locks them itself."""
 
+_LOCK_IN_ORDER = """
+DECLARE
+    place text[];
+BEGIN
+    FOREACH place SLICE 1 IN ARRAY ARRAY[{}]::text[] LOOP
+        EXECUTE format('LOCK TABLE ONLY %I.%I IN SHARE MODE', place[1], place[2]);
+    END LOOP;
+EXCEPTION WHEN query_canceled OR others THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM, SCHEMA = place[1], TABLE = place[2];
+END
+"""
+"""An error says which table it was about, which a lock that isn't granted in time else doesn't tell."""
+
 _ROOM = """
 SELECT current_setting('max_locks_per_transaction')::bigint
        * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)
@@ -77,10 +90,17 @@ JOIN pg_locks theirs ON theirs.locktype = 'relation' AND theirs.database = mine.
                          'AccessExclusiveLock')
 JOIN pg_class c ON c.oid = mine.relation JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_stat_activity a ON a.pid = theirs.pid
-LEFT JOIN pg_prepared_xacts p ON theirs.pid IS NULL AND theirs.virtualtransaction = '-1/' || p.transaction::text
+LEFT JOIN pg_locks own ON theirs.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid'
+     AND own.virtualtransaction = theirs.virtualtransaction
+LEFT JOIN pg_prepared_xacts p ON p.transaction = own.transactionid
 WHERE mine.pid = %(pid)s AND mine.locktype = 'relation' AND NOT mine.granted
 """
-"""Who holds a lock that ours waits for; the app's own transactions that had their time are ended on the way."""
+"""Who holds a lock that ours waits for; the app's own transactions that had their time are ended on the way. A prepared
+transaction has no session; it holds the lock on its own transaction id too."""
+
+
+_Table = tuple[str, str]
+"""Its schema and its name."""
 
 
 class LockLostError(FenceError):
@@ -211,8 +231,13 @@ class _Database:
                 )
             refuse_prepared(self.watch, self.roles)
             with self.watch.transaction(force_rollback=True):
-                self.watch.execute("SET LOCAL lock_timeout = '2s'")
+                self.watch.execute("SET LOCAL lock_timeout = '5s'")
                 revoke_writes(self.watch, self.roles)
+        except psycopg.errors.LockNotAvailable:
+            raise FenceError(
+                "another session changes the rights on its tables, and did not end within 5 s: another move of a "
+                "pointer, or a migration. Run it again once that has ended"
+            ) from None
         except psycopg.Error as error:
             raise FenceError(f"the fence can't be raised: {_first_line(error)}") from None
 
@@ -222,15 +247,16 @@ class _Database:
         Raises FenceError if that is not done by `deadline`.
         """
         self.session.execute(_BEGIN)
-        if not any(self._try(seconds) for seconds in _POLITE):
-            self._insist(deadline)
+        first: list[_Table] = []
+        if not any(self._try(first, seconds) for seconds in _POLITE):
+            self._insist(first, deadline)
         revoke_writes(self.session, self.roles)
 
     def _room(self) -> int:
         row = self.watch.execute(_ROOM).fetchone()
         return int(row[0]) if row else 0
 
-    def _tables(self, connection: Connection) -> list[tuple[str, str]]:
+    def _tables(self, connection: Connection) -> list[_Table]:
         """Return the tables to lock. One that the owner may not lock is refused if the app may write to it."""
         asked = {"roles": list(self.roles), "schemas": user_schemas(connection)}
         tables = []
@@ -244,12 +270,12 @@ class _Database:
                 )
         return tables
 
-    def _insist(self, deadline: float) -> None:
+    def _insist(self, first: list[_Table], deadline: float) -> None:
         """Wait in the queue until `deadline`, and end the app's transactions that had their time."""
         obstacles: list[_Obstacle] = []
         while (left := deadline - time.monotonic()) > 0:
             with ThreadPoolExecutor(1) as threads:
-                locking = threads.submit(self._try, left, whole=True)
+                locking = threads.submit(self._try, first, left, whole=True)
                 while not locking.done():
                     obstacles = self._look() or obstacles
                     time.sleep(_PAUSE)
@@ -258,19 +284,22 @@ class _Database:
         named = "; ".join(dict.fromkeys(map(str, obstacles))) or "other sessions hold locks on its tables"
         raise FenceError(f"writes could not be made to wait: {named}. Run it again once that has ended")
 
-    def _try(self, seconds: float, *, whole: bool = False) -> bool:
-        """Lock every table, those too that are made meanwhile; none if one, or the `whole`, takes longer."""
+    def _try(self, first: list[_Table], seconds: float, *, whole: bool = False) -> bool:
+        """Lock every table, those too that are made meanwhile; none if one, or the `whole`, takes longer.
+
+        The tables in `first` come first. One that was waited for in vain is put at their head: transactions that write
+        to it before others get through to their end then.
+        """
         milliseconds = int(seconds * 1000) + 1
         limits = f"SET LOCAL lock_timeout = {milliseconds};"
         if whole:
             limits += f"SET LOCAL statement_timeout = {milliseconds}"
         self.session.execute(f"SAVEPOINT locking; {limits}".encode())
-        locked: list[tuple[str, str]] = []
+        locked: set[_Table] = set()
         try:
-            while (tables := self._tables(self.session)) != locked:
-                names = sql.SQL(", ").join(sql.SQL("ONLY {}").format(sql.Identifier(*table)) for table in tables)
-                self.session.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(names))
-                locked = tables
+            while (tables := self._tables(self.session)) and not locked.issuperset(tables):
+                self._lock_in_order([*(table for table in first if table in tables), *tables])
+                locked = set(tables)
         except psycopg.errors.OutOfMemory:
             raise FenceError(
                 "Postgres has no room for a lock on every table. Use a larger compute, or set safety: {fence: after}, "
@@ -281,11 +310,19 @@ class _Database:
             psycopg.errors.DeadlockDetected,
             psycopg.errors.UndefinedTable,
             psycopg.errors.QueryCanceled,
-        ):
+        ) as error:
             self.session.execute("ROLLBACK TO SAVEPOINT locking; RELEASE SAVEPOINT locking")
+            waited_for = error.diag.table_name
+            if waited_for and error.diag.schema_name:
+                first.insert(0, (error.diag.schema_name, waited_for))
             return False
         self.session.execute(_LOCKED)
         return True
+
+    def _lock_in_order(self, tables: Sequence[_Table]) -> None:
+        pairs = (sql.SQL("[{}, {}]").format(*map(sql.Literal, table)) for table in dict.fromkeys(tables))
+        body = sql.SQL(_LOCK_IN_ORDER).format(sql.SQL(", ").join(pairs)).as_string(self.session)
+        self.session.execute(sql.SQL("DO {}").format(sql.Literal(body)))
 
     def _look(self) -> list[_Obstacle]:
         asked = {"pid": self.session.info.backend_pid, "roles": list(self.roles), "grace": GRACE}
