@@ -230,9 +230,10 @@ class _Database:
                     "safety: {fence: after}, which needs no lock"
                 )
             refuse_prepared(self.watch, self.roles)
-            with self.watch.transaction(force_rollback=True):
-                self.watch.execute("SET LOCAL lock_timeout = '5s'")
-                revoke_writes(self.watch, self.roles)
+            try:
+                self._revoke_in_vain()
+            except psycopg.errors.InternalError_:  # "tuple concurrently updated": another move has just ended
+                self._revoke_in_vain()
         except psycopg.errors.LockNotAvailable:
             raise FenceError(
                 "another session changes the rights on its tables, and did not end within 5 s: another move of a "
@@ -251,6 +252,11 @@ class _Database:
         if not any(self._try(first, seconds) for seconds in _POLITE):
             self._insist(first, deadline)
         revoke_writes(self.session, self.roles)
+
+    def _revoke_in_vain(self) -> None:
+        with self.watch.transaction(force_rollback=True):
+            self.watch.execute("SET LOCAL lock_timeout = '5s'")
+            revoke_writes(self.watch, self.roles)
 
     def _room(self) -> int:
         row = self.watch.execute(_ROOM).fetchone()
