@@ -80,7 +80,7 @@ def count_rows(connection: Connection, baseline: int, seconds: float) -> RowCoun
     A table that can't be read, or not in time, is named in `missing`. In a transaction that is open already, it counts
     what is committed by then or written there, and the transaction can go on.
     """
-    if connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS:
+    if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
         return _counted_within(connection, baseline, seconds)
     return _counted(connection, baseline, seconds, "")
 
