@@ -34,7 +34,8 @@ def test_while_writes_wait_reads_are_as_fast_as_ever(world: World) -> None:
     reads = [seconds for reader in readers for seconds in reader.seconds]
     print(
         f"writes paused for {paused:.2f} s; {len(reads)} reads, median {statistics.median(reads):.3f} s, slowest "
-        f"{max(reads):.2f} s; {len(writers.seconds)} writes, slowest {max(writers.seconds):.2f} s, {dict(writers.answers)}"
+        f"{max(reads):.2f} s; {len(writers.seconds)} writes, slowest {max(writers.seconds):.2f} s, "
+        f"{dict(writers.answers)}"
     )
     assert {answer for reader in readers for answer in reader.answers} == {"200"}
     assert set(writers.answers) <= {"201", "503"}
