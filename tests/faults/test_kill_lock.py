@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import httpx
 import psycopg
 import pytest
 
@@ -80,14 +81,20 @@ def test_killed_after_the_domain_moved_and_before_the_commit_writes_go_on_on_bot
     api = world.folder / "app" / "api"
     (api / "shop.js").write_text((api / "index.js").read_text())
     (api / "index.js").write_text(SLOW_ON_THE_DOMAIN)
-    before, old_host = world.serving_deployment(), world.deployed_on("prod-v1")
+    world.sql("prod", "prod-v1", "DROP TABLE IF EXISTS ballast")
+    old_host = world.deployed_on("prod-v1")
+    alias = f"{world.cloud.vercel_api_url}/v4/aliases/{world.outputs('prod')['domain']}"
+    headers = {"Authorization": f"Bearer {world.cloud.vercel_api_token}"}
 
-    def moved() -> None:
-        while world.serving_deployment() == before:
-            time.sleep(0.02)
-        time.sleep(0.3)
+    with httpx.Client(headers=headers) as vercel:
+        before = vercel.get(alias).raise_for_status().json()["deploymentId"]
 
-    writers, killed = promoted(world, "prod-v3", moved)
+        def moved() -> None:
+            while vercel.get(alias).raise_for_status().json()["deploymentId"] == before:
+                time.sleep(0.02)
+            time.sleep(0.3)
+
+        writers, killed = promoted(world, "prod-v3", moved)
     assert writers.went_on(killed) < AGAIN
     # Those that waited on the branch that was left went through when the lock ended.
     assert set(writers.answers) == {"201"}
