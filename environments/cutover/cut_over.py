@@ -12,8 +12,9 @@ from environments.cutover.pointer import Outputs, Pointer, Served, Service
 from environments.cutover.promotion import (
     CarryOver,
     ClaimBranch,
+    Close,
     CountRows,
-    Fence,
+    Lock,
     OpenBranch,
     Probe,
     ProbeAgain,
@@ -38,6 +39,8 @@ def steps_of(move: Move, old: Pointer | None, waiting: Mapping[str, ServedBranch
     steps: list[Step] = []
     if new.deployment:
         steps += _up_to_the_move(move)
+        if move.leaving and move.guard.fence_first:
+            steps.append(Close(move))
     steps += [NoteServed(new), CloseLastLogin(new)]
     if move.leaving:
         steps.append(Drain(move.leaving))
@@ -52,7 +55,7 @@ def _up_to_the_move(move: Move) -> list[Step]:
         steps.append(ClaimBranch(move))
     steps += [OpenBranch(move), Probe(move)]
     if move.leaving and move.guard.fence_first:
-        steps.append(Fence(move))
+        steps.append(Lock(move))
         if move.again:
             steps.append(CarryOver(move))
         steps.append(CountRows(move))

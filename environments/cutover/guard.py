@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from environments.clients.http import NotFoundError
 from environments.clients.lazy_imports import psycopg
@@ -57,6 +57,17 @@ def _too_many(guard: Guard, count: RowCount, branch: BranchKey) -> str:
     return ""
 
 
+@dataclass(frozen=True)
+class Missing:
+    """From where on the branch that comes can miss rows of the one that is left, as far as that is known.
+
+    `fork` is the transaction as of which it was copied, `made` the one of the restore point that it was made from.
+    """
+
+    fork: int | None
+    made: int | None
+
+
 def rows_of(
     leaving: ServedBranch, new: Pointer, *, point: RestorePoint | Unknown | None = None, planned: bool = False
 ) -> RowCount:
@@ -67,22 +78,35 @@ def rows_of(
     again. A branch that can't be reached, or whose baseline says nothing of the database that it has, is a count with
     something missing. `point` is the last restore point of `leaving`.
     """
-    copied = new.lineage.source == leaving.key and not new.summary.moment
+    copied = _was_copied(leaving, new)
     if copied and (isinstance(new.branch.id, Unknown) or (planned and copies_again(leaving, new))):
         return RowCount(())
-    address = leaving.address
     try:
-        with Neon() as neon:
-            fork = _fork(neon, leaving, new) if copied else None
-            made = _made_from_restore_point(neon, leaving, new, point)
-            with connected(neon.uri(address, pooled=False)) as connection:
-                if fork is not None and not new.lineage.copy:
-                    return count_rows(connection, fork, _COUNT_SECONDS)
-                since = max(fork or 0, made or 0)
-                count = own_rows(connection, address.branch, leaving.roles, leaving.baseline, since)
-                return replace(count, since="the restore point was made") if made else count
+        missing = missing_in(leaving, new, point)
+        with Neon() as neon, connected(neon.uri(leaving.address, pooled=False)) as connection:
+            return rows_in(connection, leaving, new, missing)
     except (*UNREACHABLE, psycopg.OperationalError) as error:
         return RowCount((), f"its database could not be asked ({error})")
+
+
+def missing_in(leaving: ServedBranch, new: Pointer, point: RestorePoint | Unknown | None) -> Missing:
+    """Ask Neon, and the branch of `new`, from where on that can miss rows of `leaving`."""
+    with Neon() as neon:
+        fork = _fork(neon, leaving, new) if _was_copied(leaving, new) else None
+        return Missing(fork, _made_from_restore_point(neon, leaving, new, point))
+
+
+def rows_in(connection: Connection, leaving: ServedBranch, new: Pointer, missing: Missing) -> RowCount:
+    """Count on `connection`, which may be in a transaction, what `leaving` holds and the branch of `new` doesn't."""
+    fork, made = missing.fork, missing.made
+    if fork is not None and not new.lineage.copy:
+        return count_rows(connection, fork, _COUNT_SECONDS)
+    count = own_rows(connection, leaving.address.branch, leaving.roles, leaving.baseline, max(fork or 0, made or 0))
+    return replace(count, since="the restore point was made") if made else count
+
+
+def _was_copied(leaving: ServedBranch, new: Pointer) -> bool:
+    return new.lineage.source == leaving.key and not new.summary.moment
 
 
 def own_rows(

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from environments.clients.deadline import TimeLimit
 from environments.clients.postgres import Connection
 from environments.clients.vercel import Vercel
+from environments.cutover.guard import Missing
 from environments.cutover.pointer import Pointer, StagedDeployment
 from environments.cutover.served import ServedBranch
 from environments.cutover.writes import owner_of
 from environments.database.rows import RowCount
+from environments.database.write_lock import WriteLock
 from environments.ids import DeploymentId, Transaction
 from environments.migrations.restore_point import RestorePoint
 from environments.plan.topology import Guard
@@ -40,11 +42,17 @@ class Move:
     """The deployment that has the domain when the move begins."""
     since: Transaction | None = None
     """The transaction from which on the rows of a branch that serves newly are its visitors'."""
-    fenced: Connection | None = None
-    """To the branch that is left, once its writes are stopped or about to be."""
+    writes_wait: ExitStack = field(default_factory=ExitStack)
+    """What lasts exactly as long as the writes to the branch that is left have to wait: closed, they go on."""
+    lock: WriteLock | None = None
+    """On the branch that is left, once its writes wait or are about to."""
+    missing: Missing | None = None
+    """From where on the branch that comes can miss rows of the one that is left."""
     count: RowCount | None = None
     pause: TimeLimit | None = None
     """For how long writes may pause, once they do."""
+    may_serve: bool = False
+    """Whether the domain leads to the deployment, or may come to lead there since Vercel was asked to promote it."""
     began: float = 0.0
     paused: float = 0.0
     """Seconds for which nobody could write."""
@@ -81,6 +89,7 @@ class Move:
         self.vercel = self.open.enter_context(Vercel())
         self.domain = self.vercel.domain(known(self.new.vercel))
         self.before = self.vercel.serving(self.domain)
+        self.may_serve = not self.promotes
 
     def start_pause(self) -> TimeLimit:
         """Start the time for which writes may pause."""

@@ -1,12 +1,14 @@
 """The steps of a move up to the moment when the domain leads to the new deployment and answers: each can be undone.
 
-A connection that a step opens stays open until the move is over, so that the step can be undone whatever happens.
+From `Lock` to `Close` the writes to the branch that is left wait. That lasts as long as `move.writes_wait` is open, and
+nothing has to succeed for it to end: what undoes the move lets writes go on first, and then leads the domain back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import ClassVar
@@ -14,21 +16,31 @@ from typing import ClassVar
 from environments import log
 from environments.clients.deadline import OutOfTimeError
 from environments.clients.postgres import UNREACHABLE
-from environments.cutover.guard import require_allowed, rows_of
+from environments.cutover.guard import missing_in, require_allowed, rows_in
 from environments.cutover.move import Move
 from environments.cutover.probe import UnhealthyError, probe
+from environments.cutover.served import ServedBranch
 from environments.cutover.steps import Step
-from environments.cutover.writes import close_for_writes, only_there, open_for_writes, owner_of
+from environments.cutover.writes import close_for_writes, only_there, open_for_writes, owner_of, writes_waiting
 from environments.database.copy.carry_over import carry_over, was_cut_short
 from environments.database.marker import BranchMarker, read_marker, write_marker
 from environments.database.provenance import EVERY_ROW, baseline
 from environments.database.rows import RowCount, count_rows
-from environments.errors import EnvironmentsError
+from environments.database.write_lock import LockLostError, WriteLock
+from environments.errors import EnvironmentsError, FailedError
+from environments.ids import DeploymentId
 from environments.props import known
 
 _DOMAIN_PATIENCE = 10.0
 """Seconds; short, since visitors write to the new branch meanwhile, and the deployment was healthy on its own host."""
 _COUNT_SECONDS = 20.0
+_LOOK_SECONDS = 2.0
+"""For how long the domain is looked at while writes wait, after a promotion whose outcome isn't known."""
+_LEAD_BACK_SECONDS = 60.0
+"""For how long the domain is led back; writes go on meanwhile."""
+_STAYED_SECONDS = 10.0
+"""The same, while Vercel says that the domain never moved."""
+_PAUSE = 0.1
 
 
 class MoveStep(Step):
@@ -81,7 +93,10 @@ class ClaimBranch(MoveStep):
 
 
 class OpenBranch(MoveStep):
-    """Lets the app write to the branch that is to serve; undone, it tells what was written to it meanwhile."""
+    """Lets the app write to the branch that is to serve; undone, it tells what was written to it meanwhile.
+
+    A branch to which the domain leads, or may come to lead, is never closed again.
+    """
 
     sentence = "The app may write to {now}."
 
@@ -96,11 +111,16 @@ class OpenBranch(MoveStep):
         if since is None:
             return ""
         owner = self._move.owner()
-        close_for_writes(owner, self._move.branch)
+        if not self._move.may_serve:
+            close_for_writes(owner, self._move.branch)
         count = count_rows(owner, int(since), _COUNT_SECONDS)
-        if not (count.total or count.missing):
-            return ""
-        return f"Visitors wrote {count} to {self._now} in the meantime: there they stay, read-only"
+        wrote = f"Visitors wrote {count} to {self._now} in the meantime" if count.total or count.missing else ""
+        if self._move.may_serve:
+            stays = (
+                f"{self._now} stays open for writes, since {self._move.domain} leads there or may come to lead there"
+            )
+            return f"{stays}. {wrote}" if wrote else stays
+        return f"{wrote}: there they stay, read-only" if wrote else ""
 
 
 class Probe(MoveStep):
@@ -129,28 +149,41 @@ class ProbeAgain(Probe):
         self._ask()
 
 
-class Fence(MoveStep):
-    """Stops the writes to the branch that is left. One that can't be reached is left if any number of rows may be."""
+class Lock(MoveStep):
+    """Lets writers to the branch that is left wait. One that can't be reached is left if any number of rows may be."""
 
-    sentence = "Writes to {was} stop; reads go on."
+    sentence = "Writes to {was} wait from here on; reads go on."
 
     def run(self) -> None:
         move, leaving = self._move, self._move.left
+        move.open.callback(move.writes_wait.close)
         try:
-            owner = move.open.enter_context(owner_of(leaving))
+            _hold_writes(move)
         except UNREACHABLE as error:
             move.count = RowCount((), f"its database could not be asked ({error})")
             require_allowed(move.guard, move.count, leaving.key)
             log.warn(f"{leaving.key} is left without a fence: {move.count.missing}")
-            return
-        move.fenced = owner
-        with move.start_pause():
-            close_for_writes(owner, leaving)
 
     def undo(self) -> str:
-        if self._move.fenced is not None:
-            open_for_writes(self._move.fenced, self._move.left)
+        self._move.writes_wait.close()
         return ""
+
+
+def _hold_writes(move: Move) -> WriteLock:
+    """Let writers to the branch that is left wait until `move.writes_wait` is closed. What can be asked before, is."""
+    lock = move.writes_wait.enter_context(writes_waiting(move.left))
+    move.missing = missing_in(move.left, move.new, move.restore_point)
+    with move.start_pause():
+        lock.take()
+    move.lock = lock
+    return lock
+
+
+def _count(move: Move) -> RowCount | None:
+    """Count what stays on the branch that is left, in the transaction that holds the lock."""
+    if move.lock is None or move.missing is None:
+        return None
+    return rows_in(move.lock.sessions[0], move.left, move.new, move.missing)
 
 
 class CarryOver(MoveStep):
@@ -160,12 +193,13 @@ class CarryOver(MoveStep):
 
     def run(self) -> None:
         move, branch = self._move, self._move.branch
-        if move.fenced is None:
+        if move.lock is None:
             return
         log.info(f"carried over behind the fence: {carry_over(move.left.address, branch.address)}")
         with owner_of(branch) as copy:
             move.since = baseline(copy)
             open_for_writes(copy, branch)
+        move.missing = missing_in(move.left, move.new, move.restore_point)
 
 
 class CountRows(MoveStep):
@@ -175,11 +209,10 @@ class CountRows(MoveStep):
 
     def run(self) -> None:
         move, leaving = self._move, self._move.left
-        if move.fenced is None:
-            return
-        move.count = rows_of(leaving, move.new, point=move.restore_point)
-        stays = f". The pointer stays on {leaving.key}, which takes writes again"
-        require_allowed(move.guard, move.count, leaving.key, stays)
+        if count := _count(move):
+            move.count = count
+            stays = f". The pointer stays on {leaving.key}, which takes writes again"
+            require_allowed(move.guard, count, leaving.key, stays)
 
 
 class Promote(MoveStep):
@@ -190,16 +223,55 @@ class Promote(MoveStep):
 
     def run(self) -> None:
         move = self._move
-        if move.promotes:
-            self._begun = True
+        if not move.promotes:
+            return
+        if move.lock:
+            move.lock.require_held()
+        self._begun = move.may_serve = True
+        try:
             move.vercel.promote(known(move.new.vercel), known(move.deployment.id), move.domain)
-        move.paused = time.monotonic() - move.began
+        except Exception as error:
+            if not self._moved_all_the_same():
+                raise
+            log.info(f"{error}. {move.domain} leads to {move.deployment.id} all the same, so the move goes on")
 
     def undo(self) -> str:
-        move = self._move
-        if self._begun and move.before:
-            move.vercel.promote(known(move.new.vercel), move.before, move.domain)
+        self._move.writes_wait.close()
+        if self._begun and self._move.before:
+            self._lead_back(self._move.before)
         return ""
+
+    def _moved_all_the_same(self) -> bool:
+        deadline = time.monotonic() + _LOOK_SECONDS
+        while self._leads_to() != self._move.deployment.id:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_PAUSE)
+        return True
+
+    def _lead_back(self, before: DeploymentId) -> None:
+        """Promote the deployment that had the domain, until Vercel has taken that."""
+        move, began = self._move, time.monotonic()
+        while True:
+            try:
+                move.vercel.promote(known(move.new.vercel), before, move.domain)
+            except EnvironmentsError as error:
+                failure = error
+            else:
+                move.may_serve = False
+                return
+            leads, took = self._leads_to(), time.monotonic() - began
+            if leads == before and took > _STAYED_SECONDS:
+                return
+            if took > _LEAD_BACK_SECONDS:
+                where = f"leads to {leads}" if leads else "leads where nobody could find out"
+                raise FailedError(f"{move.domain} {where}, and could not be led back to {before}: {failure}")
+            time.sleep(_PAUSE)
+
+    def _leads_to(self) -> DeploymentId | None:
+        with contextlib.suppress(EnvironmentsError):
+            return self._move.vercel.serving(self._move.domain)
+        return None
 
 
 class Verify(MoveStep):
@@ -210,16 +282,47 @@ class Verify(MoveStep):
     def run(self) -> None:
         move = self._move
         probe(move.domain, move.deployment.health, move.branch.address.branch, _DOMAIN_PATIENCE)
-        if move.count is None:
-            return
-        if move.fenced is None:
+
+    def account(self, error: Exception) -> str:
+        return _log_of(self._move, error)
+
+
+class Close(MoveStep):
+    """Commits the lock's transaction: the writes that waited are denied, and so is every later one.
+
+    A lock that was lost after the domain had moved let the writes through that waited: it is taken again, and the rows
+    are counted again.
+    """
+
+    after_move = True
+    sentence = "Writes to {was} stop for good: those that waited, and those that come later."
+
+    def run(self) -> None:
+        move = self._move
+        with move.writes_wait:
+            if move.lock:
+                try:
+                    move.lock.commit()
+                except LockLostError as error:
+                    log.warn(f"{error}. Writes to {self._was} went on meanwhile; its rows are counted again")
+                    self._once_more()
+            move.paused = time.monotonic() - move.began
+        if move.lock is None or move.count is None:
             log.info(f"{self._now} serves. {self._was} could not be reached: it has no fence")
             return
         paused = f"writes paused for {move.paused:.2f} s, reads for none"
         log.info(f"{self._now} serves; {paused}. {self._was} is read-only now. {only_there(move.count)}")
 
-    def account(self, error: Exception) -> str:
-        return _log_of(self._move, error)
+    def _once_more(self) -> None:
+        move = self._move
+        move.writes_wait.close()
+        lock = _hold_writes(move)
+        move.count = _count(move)
+        lock.commit()
+
+    @property
+    def owed(self) -> Mapping[str, ServedBranch]:
+        return {self._move.left.address.branch: self._move.left}
 
 
 def _log_of(move: Move, error: Exception) -> str:

@@ -89,12 +89,12 @@ def _run_up_to_the_move(steps: Sequence[Step]) -> None:
             stays, failures = _undo(begun)
             if not isinstance(error, Exception):
                 raise
+            more = "".join(f" {sentence}." for sentence in stays)
             if failures:
                 raise UndoneError(
                     f"{error}. Undoing what was done failed as well ({'; '.join(failures)}): run environments recover "
-                    "for this stack, then pulumi up"
+                    f"for this stack, then pulumi up.{more}"
                 ) from None
-            more = "".join(f" {sentence}." for sentence in stays)
             raise UndoneError(f"{error}. Production is as it was.{more}{step.account(error)}") from None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from environments.clients.neon import Neon
@@ -11,6 +12,7 @@ from environments.cutover.served import ServedBranch
 from environments.database.fence import lift_fence, raise_fence
 from environments.database.logins import existing
 from environments.database.rows import RowCount
+from environments.database.write_lock import WriteLock, write_lock
 
 
 def owner_of(branch: ServedBranch) -> AbstractContextManager[Connection]:
@@ -20,8 +22,19 @@ def owner_of(branch: ServedBranch) -> AbstractContextManager[Connection]:
     return connected(uri)
 
 
+@contextmanager
+def writes_waiting(branch: ServedBranch) -> Iterator[WriteLock]:
+    """Open a lock under which the app's writes to the branch wait, to be taken; when the block ends they go on."""
+    with owner_of(branch) as owner:
+        roles = existing(owner, list(branch.roles))
+    with Neon() as neon:
+        uris = [neon.uri(branch.address, pooled=False)]  # one for each database that the app uses
+    with write_lock(uris, roles) as lock:
+        yield lock
+
+
 def close_for_writes(owner: Connection, branch: ServedBranch) -> None:
-    """Let the app, in whichever of its roles, write to the branch no more."""
+    """Let the app, in whichever of its roles, write to the branch no more, at once and without a lock."""
     raise_fence(owner, existing(owner, list(branch.roles)))
 
 

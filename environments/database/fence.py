@@ -1,5 +1,8 @@
 """The fence: an environment's app roles may read a branch but no longer write to it.
 
+A move raises it under the lock of `write_lock`, where writers wait until it is committed. Where nothing is to be undone
+any more, `raise_fence` does it at once, without a lock.
+
 Privileges are taken away, which no client can switch back on for itself (unlike default_transaction_read_only). From
 then on each statement that wants to write is denied, also in a transaction that was open before. What had already
 written gets a moment to commit and is ended then: a mere COMMIT would still succeed later. Reads go on; the owner and
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from environments.clients.lazy_imports import sql
 from environments.clients.postgres import Connection
@@ -22,7 +26,7 @@ from environments.errors import FailedError
 from environments.ids import DatabaseName, RoleName
 
 _DEADLINE = 10.0
-_GRACE = 0.25
+GRACE: Final = 0.25
 """Seconds until a transaction that has written is ended. Most commit by then, and a session that a pool has meanwhile
 given to a read isn't cut off: between the look at a session and its end is time enough for that."""
 _PAUSE = 0.01
@@ -88,17 +92,31 @@ def raise_fence(connection: Connection, roles: Sequence[RoleName]) -> None:
     if not roles:
         return
     with connection.transaction():
-        _revoke(connection, roles)
-        _refuse_what_is_left(connection, roles)
+        revoke_writes(connection, roles)
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     moment = row[0] if row else None
     began = time.monotonic()
     while connection.execute(
-        _WRITERS, {"roles": list(roles), "moment": moment, "end": time.monotonic() - began > _GRACE}
+        _WRITERS, {"roles": list(roles), "moment": moment, "end": time.monotonic() - began > GRACE}
     ).fetchall():
         if time.monotonic() - began > _DEADLINE:
             raise FenceError(f"sessions of {_listed(roles)} that have written did not end within 10 s")
         time.sleep(_PAUSE)
+    refuse_prepared(connection, roles)
+
+
+def revoke_writes(connection: Connection, roles: Sequence[RoleName]) -> None:
+    """Take the right to write from `roles`, as a part of the transaction that is open; nobody else sees it before.
+
+    Raises FenceError for rights that a REVOKE doesn't take.
+    """
+    if roles:
+        _revoke(connection, roles)
+        _refuse_what_is_left(connection, roles)
+
+
+def refuse_prepared(connection: Connection, roles: Sequence[RoleName]) -> None:
+    """Raise FenceError if `roles` prepared transactions: these keep their locks and can still be committed."""
     if prepared := [str(gid) for (gid,) in connection.execute(_PREPARED, (list(roles),)).fetchall()]:
         raise FenceError(
             f"{_listed(roles)} prepared {_listed(prepared)}, which can still be committed: "

@@ -46,6 +46,10 @@ counts where every row does.
 """
 
 
+_AGAIN = "ROLLBACK TO SAVEPOINT counting; "
+"""Before each table, in a transaction: the locks on its indexes go, and what failed is mended."""
+
+
 @dataclass(frozen=True)
 class RowCount:
     """Rows written since a baseline, by table; `missing` says why the count isn't whole, empty if it is.
@@ -74,23 +78,38 @@ class RowCount:
 def count_rows(connection: Connection, baseline: int, seconds: float) -> RowCount:
     """Count the rows that transactions from `baseline` on wrote, small tables first, for at most `seconds`.
 
-    A table that can't be read, or not in time, is named in `missing`.
+    A table that can't be read, or not in time, is named in `missing`. In a transaction that is open already, it counts
+    what is committed by then or written there, and the transaction can go on.
     """
     seconds = at_most(seconds, "the rows that would be left behind are not counted yet")
+    if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        return _counted_within(connection, baseline, seconds)
+    return _counted(connection, baseline, seconds, "")
+
+
+def _counted_within(connection: Connection, baseline: int, seconds: float) -> RowCount:
+    connection.execute("SET LOCAL row_security = off; SAVEPOINT counting")
+    try:
+        return _counted(connection, baseline, seconds, _AGAIN)
+    finally:
+        connection.execute(f"{_AGAIN}RELEASE SAVEPOINT counting".encode())
+
+
+def _counted(connection: Connection, baseline: int, seconds: float, first: str) -> RowCount:
     deadline = time.monotonic() + seconds
     late = f"took longer than {seconds:.0f} s"
     counted: list[TableRows] = []
     missing: list[str] = []
     name = "its tables"
     try:
-        _limit(connection, deadline)
+        _limit(connection, deadline, first)
         if _next_transaction(connection) < baseline:
             return RowCount((), "it was set back to before it began, so new and old rows can't be told apart")
         tables = _tables(connection, baseline)
         connection.execute("SET row_security = off")
         for schema, table, rewritten in tables:
             name = _shown(schema, table)
-            _limit(connection, deadline)
+            _limit(connection, deadline, first)
             try:
                 rows = _written(connection, schema, table, baseline)
             except psycopg.errors.UndefinedTable:
@@ -130,8 +149,8 @@ def _shown(schema: str, table: str) -> str:
     return table if schema == "public" else f"{schema}.{table}"
 
 
-def _limit(connection: Connection, deadline: float) -> None:
+def _limit(connection: Connection, deadline: float, first: str) -> None:
     seconds = deadline - time.monotonic()
     if seconds <= 0:
         raise TimeoutError
-    connection.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(int(seconds * 1000) + 1)))
+    connection.execute(f"{first}SET statement_timeout = {int(seconds * 1000) + 1}".encode())

@@ -13,8 +13,10 @@ import pytest
 
 from environments import log
 from environments.clients.deadline import pause, seconds_left
+from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.postgres import NotReadyError
 from environments.cutover import aftermath, cut_over, promotion
+from environments.cutover.guard import Missing
 from environments.cutover.move import Move
 from environments.cutover.pointer import CopiedFrom, Lineage, Outputs, Pointer, Unfinished
 from environments.cutover.probe import UnhealthyError
@@ -22,6 +24,7 @@ from environments.cutover.served import ServedBranch
 from environments.cutover.steps import Step, UndoneError, explain
 from environments.database.marker import BranchMarker
 from environments.database.rows import RowCount
+from environments.database.write_lock import LockLostError
 from environments.ids import BranchId, BranchKey, DeploymentId, Transaction
 from environments.plan.topology import ANY_ROWS, Accepted
 from environments.props import UNKNOWN
@@ -29,6 +32,7 @@ from environments.review.model import TableRows
 from tests.cutover.pointers import CLAIM, GUARD, branch, pointer, served_branch
 
 ROOT = Path(__file__).resolve().parents[2]
+DPL_1, DPL_2 = "dpl_prod-v1", "dpl_prod-v2"
 OLD = pointer("prod-v1")
 NEW = pointer("prod-v2")
 AFTER = replace(GUARD, fence_first=False)
@@ -50,9 +54,9 @@ def steps_between(old: Pointer | None, new: Pointer, **changes: Any) -> list[Ste
     return cut_over.steps_of(Move(new, leaving, newly=newly, **changes), old)
 
 
-def test_a_move_fences_and_counts_before_the_domain_moves() -> None:
+def test_writes_wait_and_rows_are_counted_before_the_domain_moves_and_writes_stop_after_that() -> None:
     assert names(steps_between(OLD, NEW)) == [
-        *("OpenBranch", "Probe", "Fence", "CountRows", "Promote", "Verify"),
+        *("OpenBranch", "Probe", "Lock", "CountRows", "Promote", "Verify", "Close"),
         *("NoteServed", "CloseLastLogin", "Drain"),
     ]
 
@@ -83,7 +87,7 @@ def test_a_claim_is_noted_before_the_branch_opens_and_taken_back_after_the_way_b
 
 def test_a_copy_is_made_again_behind_the_fence_and_probed_with_what_it_holds_then() -> None:
     assert names(steps_between(OLD, replace(NEW, lineage=COPY), again=True))[:7] == [
-        *("Refill", "OpenBranch", "Probe", "Fence", "CarryOver", "CountRows", "ProbeAgain")
+        *("Refill", "OpenBranch", "Probe", "Lock", "CarryOver", "CountRows", "ProbeAgain")
     ]
 
 
@@ -127,17 +131,24 @@ class Owner:
 
 @dataclass
 class World:
-    """What the steps do to Neon, Vercel and the databases; `fails` names the deed that fails."""
+    """What the steps do to Neon, Vercel and the databases.
+
+    Of a promotion in `after` the reply is lost, once Vercel has done it. Vercel that is `out` answers nothing.
+    """
 
     domain_of: str = "dpl_prod-v1"
     done: list[str] = field(default_factory=list)
     fails: dict[str, Exception] = field(default_factory=dict)
+    once: dict[str, Exception] = field(default_factory=dict)
+    after: dict[str, Exception] = field(default_factory=dict)
+    out: bool = False
     behind: int = 0
     written: int = 0
 
     def do(self, deed: str) -> None:
+        """Do it; one in `fails` fails each time, one in `once` the first time."""
         self.done.append(deed)
-        if error := self.fails.get(deed):
+        if error := self.fails.get(deed) or self.once.pop(deed, None):
             raise error
 
     # Vercel
@@ -151,13 +162,54 @@ class World:
         return "shop.example"
 
     def serving(self, _domain: str) -> str:
+        if self.out:
+            raise ApiUnreachableError("Vercel could not be reached")
         return self.domain_of
 
     def promote(self, _project: str, deployment: str, _domain: str) -> None:
         self.do(f"promote {deployment}")
+        if self.out:
+            raise ApiUnreachableError("Vercel could not be reached")
+        self.domain_of = deployment
+        if error := self.after.pop(deployment, None):
+            raise error
+
+    # The branch that is left
+    @contextmanager
+    def writes_waiting(self, to: ServedBranch) -> Iterator[Lock]:
+        if error := self.fails.get(f"connect {to.key}"):
+            raise error
+        try:
+            yield Lock(self, to.key)
+        finally:
+            self.done.append(f"unlock {to.key}")
 
     def log(self, _deployment: str, urls: list[str]) -> str:
         return f"\n    Its log: {len(urls)} URL hidden"
+
+
+@dataclass
+class Lock:
+    """Stands for the lock on a branch."""
+
+    world: World
+    key: str
+    sessions: tuple[str, ...] = ("the session that holds it",)
+
+    def take(self) -> None:
+        self.world.do(f"lock {self.key}")
+
+    def require_held(self) -> None:
+        self.world.do(f"look at the lock on {self.key}")
+
+    def commit(self) -> None:
+        self.world.do(f"commit {self.key}")
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_LOOK_SECONDS", "_LEAD_BACK_SECONDS", "_STAYED_SECONDS", "_PAUSE"):
+        monkeypatch.setattr(promotion, name, 0.01)
 
 
 @pytest.fixture
@@ -195,7 +247,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         monkeypatch.setattr(module, "close_for_writes", deed("close"))
         monkeypatch.setattr(module, "read_marker", lambda *_: BranchMarker(BranchId("br"), Transaction("7")))
         monkeypatch.setattr(module, "write_marker", marker)
-        monkeypatch.setattr(module, "rows_of", lambda *_, **__: counted(world.behind))
+    monkeypatch.setattr(aftermath, "rows_of", lambda *_, **__: counted(world.behind))
+    monkeypatch.setattr(promotion, "rows_in", lambda *_: counted(world.behind))
+    monkeypatch.setattr(promotion, "missing_in", lambda *_: Missing(None, None))
+    monkeypatch.setattr(promotion, "writes_waiting", world.writes_waiting)
     monkeypatch.setattr("environments.cutover.writes.owner_of", owner_of)
     monkeypatch.setattr("environments.cutover.move.owner_of", owner_of)
     monkeypatch.setattr("environments.cutover.move.Vercel", lambda: world)
@@ -212,16 +267,19 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 MOVED = [
-    *("open prod-v2", "probe prod-v2.vercel.app", "close prod-v1", "promote dpl_prod-v2", "probe shop.example"),
+    *("open prod-v2", "probe prod-v2.vercel.app", "lock prod-v1", "look at the lock on prod-v1"),
+    *("promote dpl_prod-v2", "probe shop.example", "commit prod-v1", "unlock prod-v1"),
     *("mark dpl_prod-v2", "no login app_prod_2 prod-v2", "drain prod-v1", "closed"),
 ]
 UNDONE = {
     "open prod-v2": ["close prod-v2"],
     "probe prod-v2.vercel.app": ["close prod-v2"],
-    "close prod-v1": ["open prod-v1", "close prod-v2"],
-    "promote dpl_prod-v2": ["promote dpl_prod-v1", "open prod-v1", "close prod-v2"],
-    "probe shop.example": ["promote dpl_prod-v1", "open prod-v1", "close prod-v2"],
+    "lock prod-v1": ["unlock prod-v1", "close prod-v2"],
+    "look at the lock on prod-v1": ["unlock prod-v1", "close prod-v2"],
+    "promote dpl_prod-v2": ["unlock prod-v1", "promote dpl_prod-v1", "close prod-v2"],
+    "probe shop.example": ["unlock prod-v1", "promote dpl_prod-v1", "close prod-v2"],
 }
+LOST = ApiUnreachableError("Vercel could not be reached for POST promote: ReadError")
 
 
 def test_a_move_does_all_of_it_and_notes_what_it_did(world: World) -> None:
@@ -251,7 +309,7 @@ def test_whatever_fails_up_to_the_move_exactly_what_was_done_is_undone(world: Wo
     assert world.done == [*MOVED[: MOVED.index(failing) + 1], *UNDONE[failing], "closed"]
 
 
-BEHIND_THE_FENCE = {"close prod-v1", "count prod-v1", "promote dpl_prod-v2", "probe shop.example"}
+BEHIND_THE_FENCE = {"lock prod-v1", "count prod-v1", "promote dpl_prod-v2", "probe shop.example"}
 
 
 @pytest.mark.parametrize("stuck", sorted(BEHIND_THE_FENCE))
@@ -266,21 +324,22 @@ def test_a_pause_of_writes_that_lasts_too_long_is_undone_and_no_undo_is_held_to_
         if deed == stuck:
             pause(60, "no answer")
 
-    def rows_of(*_: object, **__: object) -> RowCount:
+    def rows_in(*_: object) -> RowCount:
         do("count prod-v1")
         return RowCount(())
 
     monkeypatch.setattr(world, "do", do)
-    monkeypatch.setattr(promotion, "rows_of", rows_of)
+    monkeypatch.setattr(promotion, "rows_in", rows_in)
     said = (
         r"^writes to prod-v1 paused for 1 s, which is as long as safety\.write_pause allows: no answer\. Production is"
     )
     with pytest.raises(UndoneError, match=said):
         cut_over.cut_over(replace(NEW, guard=replace(GUARD, write_pause=1)), OLD, None)
-    assert world.done[-3:] == ["open prod-v1", "close prod-v2", "closed"]
+    assert world.done[-2:] == ["close prod-v2", "closed"]
+    assert "unlock prod-v1" in world.done
     limited = {deed for deed, seconds in left.items() if seconds != [None] * len(seconds)}
-    assert limited == BEHIND_THE_FENCE & set(left)
-    assert left["open prod-v1"] == left["close prod-v2"] == left["open prod-v2"] == [None]
+    assert limited - {"look at the lock on prod-v1"} == BEHIND_THE_FENCE & set(left)
+    assert left["close prod-v2"] == left["open prod-v2"] == [None]
 
 
 def test_the_steps_after_the_move_are_held_to_no_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,11 +350,11 @@ def test_the_steps_after_the_move_are_held_to_no_time(world: World, monkeypatch:
     assert left["probe shop.example"] is not None
 
 
-def test_one_row_too_many_behind_the_fence_undoes_the_fence(world: World) -> None:
+def test_one_row_too_many_lets_writes_go_on(world: World) -> None:
     world.behind = 1
     with pytest.raises(UndoneError) as undone:
         cut_over.cut_over(NEW, OLD, None)
-    assert world.done[-3:] == ["open prod-v1", "close prod-v2", "closed"]
+    assert world.done[-4:] == ["lock prod-v1", "unlock prod-v1", "close prod-v2", "closed"]
     assert "The pointer stays on prod-v1, which takes writes again. Production is as it was." in str(undone.value)
 
 
@@ -313,15 +372,101 @@ def test_an_unhealthy_domain_is_told_with_what_visitors_wrote_and_the_deployment
 def test_where_the_domain_leads_there_already_nothing_is_probed_on_its_own_host_or_promoted(world: World) -> None:
     world.domain_of = "dpl_prod-v2"
     cut_over.cut_over(NEW, OLD, None)
-    assert world.done == [deed for deed in MOVED if deed not in ("probe prod-v2.vercel.app", "promote dpl_prod-v2")]
+    skipped = ("probe prod-v2.vercel.app", "look at the lock on prod-v1", "promote dpl_prod-v2")
+    assert world.done == [deed for deed in MOVED if deed not in skipped]
 
 
-def test_a_first_cutover_that_fails_leaves_the_domain_to_nobody(world: World) -> None:
+def test_a_branch_that_the_domain_leads_to_already_is_not_closed_by_an_undo(world: World) -> None:
+    """An update was killed after the promotion, and the next one may not leave the rows behind."""
+    world.domain_of, world.behind = "dpl_prod-v2", 1
+    with pytest.raises(UndoneError, match=r"prod-v2 stays open for writes, since shop\.example leads there"):
+        cut_over.cut_over(NEW, OLD, None)
+    assert world.done[-3:] == ["lock prod-v1", "unlock prod-v1", "closed"]
+
+
+def test_a_first_cutover_that_fails_does_not_close_the_branch_that_the_domain_leads_to(world: World) -> None:
     world.domain_of = ""
     world.fails["probe shop.example"] = RuntimeError("no luck")
-    with pytest.raises(UndoneError):
+    with pytest.raises(UndoneError, match=r"prod-v2 stays open for writes, since shop\.example leads there"):
         cut_over.cut_over(NEW, None, None)
-    assert world.done[-3:] == ["probe shop.example", "close prod-v2", "closed"]
+    assert world.done[-2:] == ["probe shop.example", "closed"]
+
+
+def test_a_promotion_whose_reply_was_lost_is_looked_up_and_the_move_goes_on(world: World) -> None:
+    world.after["dpl_prod-v2"] = LOST
+    with log.collected() as said:
+        outputs = cut_over.cut_over(NEW, OLD, None)
+    assert world.done == MOVED
+    assert outputs.served.branch == "prod-v2"
+    assert said[0] == f"{LOST}. shop.example leads to dpl_prod-v2 all the same, so the move goes on"
+
+
+def test_where_nobody_can_find_out_where_the_domain_leads_writes_go_on_and_both_branches_stay_open(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_project: str, deployment: str, _domain: str) -> None:
+        world.do(f"promote {deployment}")
+        world.out = True
+        raise LOST
+
+    monkeypatch.setattr(world, "promote", gone)
+    world.written = 3
+    with pytest.raises(UndoneError) as undone:
+        cut_over.cut_over(NEW, OLD, None)
+    there = world.done.index("promote dpl_prod-v2")
+    assert world.done[there : there + 3] == ["promote dpl_prod-v2", "unlock prod-v1", "promote dpl_prod-v1"]
+    assert "close prod-v2" not in world.done
+    assert (
+        "Undoing what was done failed as well (shop.example leads where nobody could find out, and could not be led "
+        f"back to dpl_prod-v1: {LOST}): run environments recover for this stack, then pulumi up. prod-v2 stays open "
+        "for writes, since shop.example leads there or may come to lead there. Visitors wrote 3 rows (orders 3)"
+    ) in str(undone.value)
+
+
+def test_a_vercel_that_comes_back_has_the_domain_led_back_and_the_new_branch_closed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promotion, "_LEAD_BACK_SECONDS", 5)
+    world.fails["probe shop.example"] = UnhealthyError("it answers status 500")
+    world.once["promote dpl_prod-v1"] = LOST
+    with pytest.raises(UndoneError, match=r"status 500\. Production is as it was"):
+        cut_over.cut_over(NEW, OLD, None)
+    assert world.done[-5:] == ["unlock prod-v1", *["promote dpl_prod-v1"] * 2, "close prod-v2", "closed"]
+    assert world.domain_of == "dpl_prod-v1"
+
+
+def test_a_domain_that_never_moved_leaves_the_new_branch_open_as_long_as_a_promotion_may_still_come(
+    world: World,
+) -> None:
+    world.fails |= {f"promote {each}": ApiError("Vercel", "POST promote", 500, "", "no") for each in (DPL_2, DPL_1)}
+    with pytest.raises(UndoneError) as undone:
+        cut_over.cut_over(NEW, OLD, None)
+    assert "Production is as it was. prod-v2 stays open for writes, since" in str(undone.value)
+    assert "close prod-v2" not in world.done
+
+
+def test_a_lock_that_was_lost_after_the_move_is_taken_again_and_the_rows_are_counted_again(world: World) -> None:
+    world.once["commit prod-v1"] = LockLostError("the lock on writes was lost: gone")
+    with log.collected() as said:
+        outputs = cut_over.cut_over(NEW, OLD, None)
+    there = world.done.index("commit prod-v1")
+    assert world.done[there : there + 5] == [
+        *("commit prod-v1", "unlock prod-v1", "lock prod-v1", "commit prod-v1", "unlock prod-v1")
+    ]
+    assert outputs.unfinished is None
+    assert said[0] == (
+        "warning: the lock on writes was lost: gone. Writes to prod-v1 went on meanwhile; its rows are counted again"
+    )
+
+
+def test_a_lock_that_can_not_be_taken_again_leaves_the_fence_to_the_next_update(world: World) -> None:
+    world.fails["commit prod-v1"] = LockLostError("the lock on writes was lost: gone")
+    outputs = cut_over.cut_over(NEW, OLD, None)
+    assert outputs.unfinished == Unfinished(
+        fence={"br-prod-v1": OLD.branch.made()}, reason="the lock on writes was lost: gone"
+    )
+    assert "promote dpl_prod-v1" not in world.done
+    assert world.done.count("unlock prod-v1") == 2
 
 
 def test_a_claim_is_put_back_if_the_move_fails(world: World) -> None:
@@ -340,8 +485,9 @@ def test_rows_are_carried_over_behind_the_fence_and_probed_before_the_domain_mov
 ) -> None:
     monkeypatch.setattr(cut_over, "copies_again", lambda *_: True)
     cut_over.cut_over(replace(NEW, lineage=COPY), OLD, None)
-    assert world.done[2:7] == [
-        *("close prod-v1", "carry over", "open prod-v2", "probe prod-v2.vercel.app", "promote dpl_prod-v2")
+    assert world.done[2:8] == [
+        *("lock prod-v1", "carry over", "open prod-v2", "probe prod-v2.vercel.app"),
+        *("look at the lock on prod-v1", "promote dpl_prod-v2"),
     ]
 
 
@@ -355,7 +501,7 @@ def test_a_branch_out_of_reach_is_left_without_a_fence_only_if_any_number_of_row
         outputs = cut_over.cut_over(replace(NEW, guard=accepted), OLD, None)
     assert outputs.unfinished is None
     assert "warning: prod-v1 is left without a fence: its database could not be asked (no answer)" in said
-    assert "close prod-v1" not in world.done
+    assert "lock prod-v1" not in world.done
 
 
 def test_a_fence_that_fails_after_the_move_is_owed_and_the_next_update_raises_it(world: World) -> None:

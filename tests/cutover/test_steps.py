@@ -107,7 +107,8 @@ def test_an_undo_that_fails_is_told_and_the_steps_before_it_are_undone_all_the_s
         run_steps([*steps, Recording("last", done, fails=RuntimeError("no luck"))], NOW)
     assert done[-5:] == ["undo last", *(f"undo {name}" for name in reversed(NAMES))]
     assert str(undone.value) == (
-        "no luck. Undoing what was done failed as well (stuck): run environments recover for this stack, then pulumi up"
+        "no luck. Undoing what was done failed as well (stuck): run environments recover for this stack, "
+        "then pulumi up."
     )
 
 

@@ -64,7 +64,7 @@ class Visitors:
 
 
 class Writers(Visitors):
-    """Place orders with four connections as fast as the app takes them, and note which branch acknowledged which.
+    """Place orders with four connections as fast as the app takes them; note which branch acknowledged which, and when.
 
     `pause` is how many seconds each of them rests after an answer.
     """
@@ -73,10 +73,15 @@ class Writers(Visitors):
         super().__init__(url, domain)
         self._pause = pause
         self.acknowledged: list[tuple[str, int]] = []
+        self.moments: list[float] = []
 
     async def _visit(self) -> None:
         async with httpx.AsyncClient(headers={"Host": self._domain}, timeout=10) as client:
             await asyncio.gather(*(self._write(client) for _ in range(4)))
+
+    def went_on(self, after: float) -> float:
+        """Return how many seconds after a moment the next order was acknowledged; infinity if none was."""
+        return min((moment - after for moment in self.moments if moment > after), default=float("inf"))
 
     async def _write(self, client: httpx.AsyncClient) -> None:
         while not self._done.is_set():
@@ -90,4 +95,5 @@ class Writers(Visitors):
             self.answers[str(answer.status_code)] += 1
             if answer.status_code == httpx.codes.CREATED:
                 self.acknowledged.append((answer.json()["branch"], answer.json()["id"]))
+                self.moments.append(time.monotonic())
             await asyncio.sleep(self._pause)

@@ -1,0 +1,343 @@
+"""The lock: an environment's writers wait and its readers go on, while one session of the owner holds it.
+
+`LOCK TABLE … IN SHARE MODE` on every table waits for the transactions that have written and lets no new write begin.
+The lock lives in one transaction, so that nothing has to work for it to be lifted: an error, a kill or a dead
+connection ends the transaction, and every write that waited goes on. Only a COMMIT makes more of it. It carries the
+REVOKE of the fence, which the same transaction has made already and which nobody else sees before.
+
+What would make it fail is looked for before anything waits: rights that a REVOKE can't take, tables that the owner may
+not lock, more tables than Postgres has locks for, prepared transactions.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+
+from environments.clients.lazy_imports import psycopg, sql
+from environments.clients.postgres import Connection, connected
+from environments.database.fence import GRACE, FenceError, refuse_prepared, revoke_writes
+from environments.database.schemas import user_schemas
+from environments.ids import RoleName
+
+PATIENCE = 5.0
+"""Seconds to wait for the transactions that have written. An autovacuum gives way after 1 s of them."""
+_POLITE = (0.02, 0.03, 0.05, 0.07, 0.08)
+"""Seconds for which the first tries wait: 0.25 s together. Between two of them writers go on, so that a transaction
+that needs a second table isn't stuck between our lock on that and its own on the first."""
+_PAUSE = 0.02
+_IDLE_SECONDS = 5
+"""How long the server waits for a word of ours before it lifts the lock: for a machine or a network that vanished."""
+_HEARTBEAT = 1.0
+
+_BEGIN = f"""
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s';
+SET LOCAL client_connection_check_interval = '500ms';
+"""
+"""A server that runs a statement notices a client that died only if it looks."""
+
+_LOCKED = """
+RELEASE SAVEPOINT locking;
+SET LOCAL lock_timeout = '2s';
+SET LOCAL statement_timeout = '30s';
+"""
+
+_TABLES = """
+SELECT n.nspname, c.relname, pg_get_userbyid(c.relowner),
+       has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'),
+       EXISTS (SELECT FROM pg_roles r
+               WHERE r.rolname = ANY(%(roles)s) AND has_schema_privilege(r.oid, n.oid, 'USAGE')
+                 AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+                      OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE')))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname = ANY(%(schemas)s)
+ORDER BY c.relispartition, c.relkind = 'r', n.nspname, c.relname
+"""
+"""Parents before their partitions, as Postgres locks them itself."""
+
+_LOCK_IN_ORDER = """
+DECLARE
+    place text[];
+BEGIN
+    FOREACH place SLICE 1 IN ARRAY ARRAY[{}]::text[] LOOP
+        EXECUTE format('LOCK TABLE ONLY %I.%I IN SHARE MODE', place[1], place[2]);
+    END LOOP;
+EXCEPTION WHEN query_canceled OR others THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM, SCHEMA = place[1], TABLE = place[2];
+END
+"""
+"""An error says which table it was about, which a lock that isn't granted in time else doesn't tell."""
+
+_ROOM = """
+SELECT current_setting('max_locks_per_transaction')::bigint
+       * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)
+"""
+
+_IN_THE_WAY = """
+SELECT theirs.pid, coalesce(a.usename, p.owner), theirs.mode, format('%%I.%%I', n.nspname, c.relname),
+       to_char(coalesce(a.xact_start, p.prepared) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), p.gid,
+       CASE WHEN a.usename = ANY(%(roles)s) AND a.xact_start < clock_timestamp() - %(grace)s * interval '1 s'
+            THEN pg_terminate_backend(theirs.pid) END
+FROM pg_locks mine
+JOIN pg_locks theirs ON theirs.locktype = 'relation' AND theirs.database = mine.database
+     AND theirs.relation = mine.relation AND theirs.granted AND theirs.pid IS DISTINCT FROM mine.pid
+     AND theirs.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+                         'AccessExclusiveLock')
+JOIN pg_class c ON c.oid = mine.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_stat_activity a ON a.pid = theirs.pid
+LEFT JOIN pg_locks own ON theirs.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid'
+     AND own.virtualtransaction = theirs.virtualtransaction
+LEFT JOIN pg_prepared_xacts p ON p.transaction = own.transactionid
+WHERE mine.pid = %(pid)s AND mine.locktype = 'relation' AND NOT mine.granted
+"""
+"""Who holds a lock that ours waits for; the app's own transactions that had their time are ended on the way. A prepared
+transaction has no session; it holds the lock on its own transaction id too."""
+
+
+_Table = tuple[str, str]
+"""Its schema and its name."""
+
+
+class LockLostError(FenceError):
+    """The transaction that holds the lock is gone, so that writes go on."""
+
+
+@dataclass(frozen=True)
+class _Obstacle:
+    """A session, or a prepared transaction, that holds a lock which ours waits for."""
+
+    pid: int | None
+    role: RoleName
+    mode: str
+    table: str
+    since: str | None
+    prepared: str | None
+
+    def __str__(self) -> str:
+        """Name it, what it does and since when."""
+        since = f" since {self.since}" if self.since else ""
+        if self.prepared:
+            return f"the prepared transaction {self.prepared} of {self.role} has written to {self.table}{since}"
+        if self.mode == "RowExclusiveLock":
+            return f"a transaction of {self.role} (session {self.pid}) that has written to {self.table} is open{since}"
+        if self.mode == "ShareUpdateExclusiveLock":
+            return (
+                f"a VACUUM, ANALYZE, CREATE INDEX CONCURRENTLY or the like of {self.role} (session {self.pid}) works "
+                f"on {self.table}{since}"
+            )
+        return f"{self.role} (session {self.pid}) holds a lock on {self.table}{since}"
+
+
+class WriteLock:
+    """Keeps the writers of one branch waiting, from `take` on until the end of its block.
+
+    `sessions` are those of the owner that hold it, one for each database: in them, what was committed can be counted.
+    """
+
+    def __init__(self, databases: Sequence[_Database]) -> None:
+        self._databases = databases
+        self._stopped = threading.Event()
+        self._heartbeat = threading.Thread(target=self._beat, daemon=True)
+        self.sessions = tuple(each.session for each in databases)
+
+    def take(self, patience: float = PATIENCE) -> None:
+        """Let writers wait, and take the right to write in what is not committed yet.
+
+        Transactions that have written get 0.25 s to commit; those of the app's roles are ended then. Raises FenceError,
+        and nobody waits any longer, if another one goes on for `patience` seconds.
+        """
+        deadline = time.monotonic() + patience
+        try:
+            for database in self._databases:
+                database.lock(deadline)
+        except psycopg.Error as error:
+            raise FenceError(f"writes could not be made to wait: {_first_line(error)}") from None
+        self._heartbeat.start()
+
+    def require_held(self) -> None:
+        """Raise LockLostError if the lock is gone."""
+        try:
+            for session in self.sessions:
+                session.execute("SELECT 1")
+        except psycopg.Error as error:
+            raise LockLostError(f"the lock on writes was lost: {_first_line(error)}") from None
+
+    def commit(self) -> None:
+        """Let the app's roles write no more, whether they wait or come later.
+
+        Raises LockLostError if the lock was gone before, or if the answer to the COMMIT is.
+        """
+        self.require_held()
+        try:
+            for session in self.sessions:
+                session.execute("COMMIT")
+        except psycopg.Error as error:
+            raise LockLostError(f"the lock on writes was lost: {_first_line(error)}") from None
+
+    def stop(self) -> None:
+        """End the heartbeat; the lock ends with its sessions."""
+        self._stopped.set()
+        if self._heartbeat.is_alive():
+            self._heartbeat.join(_IDLE_SECONDS)
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(_HEARTBEAT):
+            for session in self.sessions:
+                with suppress(psycopg.Error):
+                    session.execute("SELECT 1")
+
+
+@contextmanager
+def write_lock(uris: Sequence[str], roles: Sequence[RoleName]) -> Iterator[WriteLock]:
+    """Open the owner's sessions for a lock on each of a branch's databases; at the block's end writes go on.
+
+    The roles can't write then if the lock was committed. Raises FenceError, before anybody waits, for what can't be
+    locked or taken.
+    """
+    with ExitStack() as open_:
+        databases = [
+            _Database(open_.enter_context(connected(uri)), open_.enter_context(connected(uri)), roles) for uri in uris
+        ]
+        for database in databases:
+            database.rehearse()
+        lock = WriteLock(databases)
+        open_.callback(lock.stop)
+        yield lock
+
+
+@dataclass(frozen=True)
+class _Database:
+    """One database: the owner's session that holds the lock, and one that watches what the lock waits for."""
+
+    session: Connection
+    watch: Connection
+    roles: Sequence[RoleName]
+
+    def rehearse(self) -> None:
+        """Find out what would make the lock or the REVOKE fail; nothing is changed."""
+        try:
+            tables = self._tables(self.watch)
+            room = self._room()
+            if len(tables) > room // 2:
+                raise FenceError(
+                    f"the database has {len(tables):,} tables, partitions among them, and its Postgres has room for "
+                    f"{room:,} locks, of which half must stay for visitors: a larger compute has more. Or set "
+                    "safety: {fence: after}, which needs no lock"
+                )
+            refuse_prepared(self.watch, self.roles)
+            try:
+                self._revoke_in_vain()
+            except psycopg.errors.InternalError_:  # "tuple concurrently updated": another move has just ended
+                self._revoke_in_vain()
+        except psycopg.errors.LockNotAvailable:
+            raise FenceError(
+                "another session changes the rights on its tables, and did not end within 5 s: another move of a "
+                "pointer, or a migration. Run it again once that has ended"
+            ) from None
+        except psycopg.Error as error:
+            raise FenceError(f"the fence can't be raised: {_first_line(error)}") from None
+
+    def lock(self, deadline: float) -> None:
+        """Begin a transaction, lock every table in it and take the right to write.
+
+        Raises FenceError if that is not done by `deadline`.
+        """
+        self.session.execute(_BEGIN)
+        first: list[_Table] = []
+        if not any(self._try(first, seconds) for seconds in _POLITE):
+            self._insist(first, deadline)
+        revoke_writes(self.session, self.roles)
+
+    def _revoke_in_vain(self) -> None:
+        with self.watch.transaction(force_rollback=True):
+            self.watch.execute("SET LOCAL lock_timeout = '5s'")
+            revoke_writes(self.watch, self.roles)
+
+    def _room(self) -> int:
+        row = self.watch.execute(_ROOM).fetchone()
+        return int(row[0]) if row else 0
+
+    def _tables(self, connection: Connection) -> list[_Table]:
+        """Return the tables to lock. One that the owner may not lock is refused if the app may write to it."""
+        asked = {"roles": list(self.roles), "schemas": user_schemas(connection)}
+        tables = []
+        for schema, table, owner, lockable, writable in connection.execute(_TABLES, asked).fetchall():
+            if lockable:
+                tables.append((str(schema), str(table)))
+            elif writable:
+                raise FenceError(
+                    f"{schema}.{table} belongs to {owner}, and {connection.info.user} may not lock it: as {owner}, "
+                    f'ALTER TABLE {schema}.{table} OWNER TO "{connection.info.user}"'
+                )
+        return tables
+
+    def _insist(self, first: list[_Table], deadline: float) -> None:
+        """Wait in the queue until `deadline`, and end the app's transactions that had their time."""
+        obstacles: list[_Obstacle] = []
+        while (left := deadline - time.monotonic()) > 0:
+            with ThreadPoolExecutor(1) as threads:
+                locking = threads.submit(self._try, first, left, whole=True)
+                while not locking.done():
+                    obstacles = self._look() or obstacles
+                    time.sleep(_PAUSE)
+            if locking.result():
+                return
+        named = "; ".join(dict.fromkeys(map(str, obstacles))) or "other sessions hold locks on its tables"
+        raise FenceError(f"writes could not be made to wait: {named}. Run it again once that has ended")
+
+    def _try(self, first: list[_Table], seconds: float, *, whole: bool = False) -> bool:
+        """Lock every table, those too that are made meanwhile; none if one, or the `whole`, takes longer.
+
+        The tables in `first` come first. One that was waited for in vain is put at their head: transactions that write
+        to it before others get through to their end then.
+        """
+        milliseconds = int(seconds * 1000) + 1
+        limits = f"SET LOCAL lock_timeout = {milliseconds};"
+        if whole:
+            limits += f"SET LOCAL statement_timeout = {milliseconds}"
+        self.session.execute(f"SAVEPOINT locking; {limits}".encode())
+        locked: set[_Table] = set()
+        try:
+            while (tables := self._tables(self.session)) and not locked.issuperset(tables):
+                self._lock_in_order([*(table for table in first if table in tables), *tables])
+                locked = set(tables)
+        except psycopg.errors.OutOfMemory:
+            raise FenceError(
+                "Postgres has no room for a lock on every table. Use a larger compute, or set safety: {fence: after}, "
+                "which needs no lock"
+            ) from None
+        except (
+            psycopg.errors.LockNotAvailable,
+            psycopg.errors.DeadlockDetected,
+            psycopg.errors.UndefinedTable,
+            psycopg.errors.QueryCanceled,
+        ) as error:
+            self.session.execute("ROLLBACK TO SAVEPOINT locking; RELEASE SAVEPOINT locking")
+            waited_for = error.diag.table_name
+            if waited_for and error.diag.schema_name:
+                first.insert(0, (error.diag.schema_name, waited_for))
+            return False
+        self.session.execute(_LOCKED)
+        return True
+
+    def _lock_in_order(self, tables: Sequence[_Table]) -> None:
+        pairs = (sql.SQL("[{}, {}]").format(*map(sql.Literal, table)) for table in dict.fromkeys(tables))
+        body = sql.SQL(_LOCK_IN_ORDER).format(sql.SQL(", ").join(pairs)).as_string(self.session)
+        self.session.execute(sql.SQL("DO {}").format(sql.Literal(body)))
+
+    def _look(self) -> list[_Obstacle]:
+        asked = {"pid": self.session.info.backend_pid, "roles": list(self.roles), "grace": GRACE}
+        found = self.watch.execute(_IN_THE_WAY, asked).fetchall()
+        return [
+            _Obstacle(pid, RoleName(role or "?"), str(mode), str(table), since, prepared)
+            for pid, role, mode, table, since, prepared, _ in found
+        ]
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

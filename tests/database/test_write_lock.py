@@ -1,0 +1,443 @@
+"""The lock: writers wait, readers don't, nothing is lost, and whatever happens to its holder writes go on."""
+
+# ruff: noqa: S608 - every name in these statements is the tests' own
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.errors import InsufficientPrivilege
+
+from environments.database import write_lock as module
+from environments.database.fence import FenceError, is_fenced
+from environments.database.rows import count_rows
+from environments.database.write_lock import LockLostError, WriteLock, write_lock
+from environments.ids import RoleName
+from tests.localcloud.neon.hosting import wait_until
+from tests.resources.computes import OWNER, Database, Session, own_cluster, run
+from tests.resources.writers import KINDS, SCHEMA, Load, autocommit, transaction, under_load
+
+pytestmark = pytest.mark.slow
+
+AGAIN = 2.0
+"""Seconds within which writes go on, whatever became of the lock."""
+
+
+@pytest.fixture(autouse=True)
+def schema(database: Database, owner: Session) -> None:
+    run(owner, SCHEMA)
+    database.make_app(owner)
+
+
+def uri(database: Database) -> str:
+    return database.project.uri(database=database.name)
+
+
+@contextmanager
+def locked(database: Database, *roles: str, patience: float = 5) -> Iterator[WriteLock]:
+    with write_lock([uri(database)], [RoleName(role) for role in roles] or [database.role]) as lock:
+        lock.take(patience)
+        yield lock
+
+
+def ids(session: Session) -> set[int]:
+    return {id_ for (id_,) in run(session, "SELECT id FROM written WHERE id > 0")}
+
+
+def acknowledged(load: Load) -> dict[int, float]:
+    return {id_: at for writer in load.writers for id_, at in writer.acknowledged}
+
+
+def writes_go_on(load: Load, since: float) -> float:
+    """Return after how many seconds a writer was acknowledged again; fail after 2 s without one."""
+    wait_until(lambda: any(at > since for at in acknowledged(load).values()), AGAIN)
+    return min(at for at in acknowledged(load).values() if at > since) - since
+
+
+def test_writers_wait_and_readers_do_not_until_it_is_rolled_back(database: Database, owner: Session) -> None:
+    with under_load(database, [autocommit] * 4) as load:
+        with locked(database) as lock:
+            held, reads = time.monotonic(), load.reads
+            there = ids(lock.sessions[0])
+            time.sleep(0.7)
+            assert ids(lock.sessions[0]) == there, "nobody writes"
+            assert load.reads > reads + 50, "readers go on"
+            # What a client hears of afterwards was committed before: the answer was on its way.
+            assert max(acknowledged(load).values()) < held + 0.1
+            released = time.monotonic()
+        print(f"\nwrites went on {writes_go_on(load, released):.3f} s after the rollback")
+        wait_until(lambda: len(ids(owner)) > len(there) + 20)
+    assert load.failed_reads == []
+    assert [writer.denied for writer in load.writers] == [0, 0, 0, 0]
+    assert acknowledged(load).keys() <= ids(owner)
+    assert not is_fenced(owner, database.role)
+
+
+def test_the_count_under_it_is_exact_and_after_its_commit_nobody_writes(database: Database, owner: Session) -> None:
+    began = int(run(owner, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text")[0][0])
+    with under_load(database, [autocommit, transaction, autocommit, transaction]) as load:
+        time.sleep(0.3)
+        with locked(database) as lock:
+            counted = count_rows(lock.sessions[0], began, 20)
+            there = ids(lock.sessions[0])
+            time.sleep(0.3)
+            lock.commit()
+        assert counted.missing == ""
+        assert counted.total == len(there)
+        wait_until(lambda: all(writer.denied for writer in load.writers))
+        assert ids(owner) == there
+    assert acknowledged(load).keys() == there
+    assert load.failed_reads == []
+    assert is_fenced(owner, database.role)
+
+
+def test_it_holds_for_each_way_to_write(database: Database, owner: Session) -> None:
+    with under_load(database, KINDS) as load:
+        time.sleep(0.2)
+        with locked(database) as lock:
+            there = ids(lock.sessions[0])
+            [updates] = run(lock.sessions[0], "SELECT sum(n) FROM written")
+            time.sleep(0.5)
+            assert ids(lock.sessions[0]) == there
+            assert run(lock.sessions[0], "SELECT sum(n) FROM written") == [updates]
+            lock.commit()
+        wait_until(lambda: all(writer.denied for writer in load.writers))
+        assert (ids(owner), run(owner, "SELECT sum(n) FROM written")) == (there, [updates])
+    assert acknowledged(load).keys() <= there
+    assert load.failed_reads == []
+
+
+def test_transactions_over_two_tables_are_not_ended_while_it_is_taken(database: Database, owner: Session) -> None:
+    """One that holds a lock on a table and needs one on a table before it: the lock gives way until it is through."""
+    run(owner, "CREATE TABLE a (n int); CREATE TABLE b (n int); CREATE TABLE c (n int)")
+    run(owner, f'GRANT INSERT ON a, b, c TO "{database.role}"')
+    failures: list[str] = []
+    stopped = threading.Event()
+
+    def write() -> None:
+        with database.app() as app:
+            while not stopped.is_set():
+                try:
+                    with app.transaction():
+                        for table in ("c", "b", "a"):
+                            run(app, f"INSERT INTO {table} VALUES (1)")
+                            time.sleep(0.005)
+                except psycopg.Error as error:
+                    failures.append(repr(error))
+                    return
+
+    taken = []
+    with ThreadPoolExecutor() as threads:
+        for _ in range(4):
+            threads.submit(write)
+        try:
+            time.sleep(0.2)
+            for _ in range(10):
+                with write_lock([uri(database)], [database.role]) as lock:
+                    began = time.monotonic()
+                    lock.take()
+                    taken.append(time.monotonic() - began)
+                    time.sleep(0.05)
+                time.sleep(0.05)
+        finally:
+            stopped.set()
+    assert failures == []
+    print(f"\nlock taken in {statistics.median(taken):.3f} s, at most {max(taken):.3f} s")
+
+
+@pytest.mark.parametrize("writing", [0, 4])
+def test_taking_it_takes_a_moment(database: Database, writing: int) -> None:
+    times = []
+    with under_load(database, [autocommit] * writing) as load:
+        for _ in range(20):
+            with write_lock([uri(database)], [database.role]) as lock:
+                began = time.monotonic()
+                lock.take()
+                times.append(time.monotonic() - began)
+    median = statistics.median(times)
+    print(f"\nlock with {writing} writers: median {median * 1000:.0f} ms, largest {max(times) * 1000:.0f} ms")
+    assert median < 1
+    assert load.failed_reads == []
+
+
+def test_a_transaction_that_has_written_may_commit_within_a_moment(database: Database) -> None:
+    with ThreadPoolExecutor() as threads, database.app() as writer:
+        run(writer, "BEGIN; INSERT INTO written VALUES (1)")
+        taken = threading.Event()
+
+        def take() -> set[int]:
+            with locked(database) as lock:
+                taken.set()
+                return ids(lock.sessions[0])
+
+        taking = threads.submit(take)
+        time.sleep(0.1)
+        assert not taken.is_set()
+        run(writer, "COMMIT")
+        assert taking.result() == {1}
+        assert run(writer, "SELECT 1") == [(1,)], "its session goes on"
+
+
+def test_one_that_stays_open_is_ended_and_one_that_only_read_is_not(database: Database, owner: Session) -> None:
+    with database.app() as reader, database.app() as writer, database.app() as scratch:
+        run(reader, "BEGIN; SELECT FROM written")
+        run(writer, "BEGIN; INSERT INTO written VALUES (1)")
+        run(scratch, "CREATE TEMP TABLE own (n int); BEGIN; INSERT INTO own VALUES (1)")
+        began = time.monotonic()
+        with locked(database):
+            assert time.monotonic() - began < AGAIN
+            with pytest.raises(psycopg.OperationalError):
+                run(writer, "COMMIT")
+            run(reader, "SELECT FROM written")
+            assert run(scratch, "SELECT n FROM own") == [(1,)]
+        run(reader, "INSERT INTO written VALUES (2); COMMIT")
+    assert ids(owner) == {2}
+
+
+def test_a_transaction_of_another_role_is_waited_for_and_named(database: Database) -> None:
+    with database.owner() as other, database.app() as app:
+        run(other, "BEGIN; INSERT INTO written VALUES (1)")
+        with pytest.raises(FenceError) as refused, locked(database, patience=0.7):
+            pytest.fail("the other one has written")
+        assert "a transaction of neondb_owner (session " in str(refused.value)
+        assert "that has written to public.written is open since 20" in str(refused.value)
+        run(app, "INSERT INTO written VALUES (2)")
+        run(other, "COMMIT")
+    with locked(database) as lock:
+        assert ids(lock.sessions[0]) == {1, 2}
+
+
+def test_what_works_on_a_table_for_long_is_waited_for_and_named(database: Database, owner: Session) -> None:
+    """CREATE INDEX CONCURRENTLY waits for the transactions before it, as VACUUM does for as long as it has work."""
+    with ThreadPoolExecutor() as threads, database.owner() as other, database.owner() as reader:
+        run(reader, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM written")
+        working = threads.submit(run, other, "CREATE INDEX CONCURRENTLY slow ON written (n)")
+        wait_until(lambda: bool(run(owner, "SELECT 1 FROM pg_stat_progress_create_index")))
+        with pytest.raises(FenceError) as refused, locked(database, patience=0.7):
+            pytest.fail("an index is being made")
+        assert "a VACUUM, ANALYZE, CREATE INDEX CONCURRENTLY or the like of neondb_owner (session " in str(
+            refused.value
+        )
+        assert "works on public.written" in str(refused.value)
+        run(reader, "COMMIT")
+        working.result()
+    with locked(database):
+        pass
+
+
+def test_a_session_of_the_owner_that_is_ended_lets_writers_go_on_and_the_commit_says_so(
+    database: Database, owner: Session
+) -> None:
+    with under_load(database, [autocommit] * 4) as load, locked(database) as lock:
+        time.sleep(0.2)
+        killed = time.monotonic()
+        run(owner, f"SELECT pg_terminate_backend({lock.sessions[0].info.backend_pid})")
+        print(f"\nwrites went on {writes_go_on(load, killed):.3f} s after the session was ended")
+        with pytest.raises(LockLostError, match="the lock on writes was lost"):
+            lock.require_held()
+        with pytest.raises(LockLostError):
+            lock.commit()
+    assert not is_fenced(owner, database.role)
+    assert [writer.denied for writer in load.writers] == [0, 0, 0, 0]
+
+
+HOLDER = """
+import sys, time
+from environments.database.write_lock import write_lock
+from environments.ids import RoleName
+with write_lock([sys.argv[1]], [RoleName(sys.argv[2])]) as lock:
+    lock.take()
+    print("held", flush=True)
+    if sys.argv[3] == "at work":
+        lock.sessions[0].execute("SELECT pg_sleep(20)")
+    time.sleep(20)
+"""
+
+
+@pytest.mark.parametrize("doing", ["nothing", "at work"])
+def test_after_a_kill_of_its_holder_writes_go_on(database: Database, owner: Session, doing: str) -> None:
+    with under_load(database, [autocommit] * 4) as load, holder(database, doing) as process:
+        time.sleep(0.3)
+        before = time.monotonic()
+        assert max(acknowledged(load).values()) < before - 0.1, "nobody writes"
+        process.kill()
+        print(f"\nwrites went on {writes_go_on(load, before):.3f} s after SIGKILL")
+    assert not is_fenced(owner, database.role)
+
+
+def test_a_holder_that_falls_silent_loses_it(database: Database, owner: Session) -> None:
+    """A machine or a network that vanished sends nothing, not even the end of its connection: as a stopped process."""
+    with under_load(database, [autocommit] * 2) as load, holder(database, "nothing") as process:
+        time.sleep(3)
+        assert max(acknowledged(load).values()) < time.monotonic() - 2, "the heartbeat keeps it"
+        os.kill(process.pid, signal.SIGSTOP)
+        stopped = time.monotonic()
+        wait_until(lambda: any(at > stopped for at in acknowledged(load).values()), 8)
+        print(f"\nwrites went on {time.monotonic() - stopped:.1f} s after SIGSTOP")
+    assert not is_fenced(owner, database.role)
+
+
+@contextmanager
+def holder(database: Database, doing: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", HOLDER, uri(database), database.role, doing]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def test_rights_that_a_revoke_can_not_take_are_found_before_anybody_waits(database: Database, owner: Session) -> None:
+    run(owner, "GRANT UPDATE (n) ON written TO PUBLIC")
+    with pytest.raises(FenceError, match=r"may write to public\.written by a right that isn't the role's own"):
+        rehearsed(database)
+    run(owner, "REVOKE UPDATE (n) ON written FROM PUBLIC; ALTER FUNCTION write_one SECURITY DEFINER")
+    with pytest.raises(FenceError, match=r"may write through write_one\(bigint\), with the owner's rights"):
+        rehearsed(database)
+    run(owner, "ALTER FUNCTION write_one SECURITY INVOKER")
+    rehearsed(database)
+    assert not is_fenced(owner, database.role), "a rehearsal changes nothing"
+
+
+def rehearsed(database: Database) -> None:
+    with write_lock([uri(database)], [database.role]):
+        pass
+
+
+def test_tables_that_are_made_meanwhile_and_partitions_are_locked_too(database: Database, owner: Session) -> None:
+    run(owner, "CREATE TABLE p (n int) PARTITION BY LIST (n); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1)")
+    run(owner, 'CREATE SCHEMA "Odd %s"; CREATE TABLE "Odd %s"."T ""x""" (n int); CREATE TABLE gone (n int)')
+    run(owner, f'GRANT ALL ON ALL TABLES IN SCHEMA public, "Odd %s" TO "{database.role}"')
+    run(owner, f'GRANT USAGE ON SCHEMA "Odd %s" TO "{database.role}"')
+    with write_lock([uri(database)], [database.role]) as lock:
+        run(owner, f'CREATE TABLE late (n int); GRANT ALL ON late TO "{database.role}"; DROP TABLE gone')
+        lock.take()
+        with database.app() as app:
+            run(app, "SET lock_timeout = 100")
+            for table in ("written", "p", "p_1", '"Odd %s"."T ""x"""', "late"):
+                assert run(app, f"SELECT count(*) >= 0 FROM {table}") == [(True,)]
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    run(app, f"INSERT INTO {table} SELECT 1")
+            lock.commit()
+            for table in ("written", "p", "p_1", '"Odd %s"."T ""x"""', "late"):
+                with pytest.raises(InsufficientPrivilege):
+                    run(app, f"INSERT INTO {table} SELECT 1")
+
+
+def test_a_table_that_fails_under_it_leaves_the_transaction_whole(database: Database, owner: Session) -> None:
+    """A table that refuses to be counted is named; the lock is held, and can be committed."""
+    run(owner, "CREATE TABLE walled (n int); ALTER TABLE walled ENABLE ROW LEVEL SECURITY")
+    run(owner, "ALTER TABLE walled FORCE ROW LEVEL SECURITY; INSERT INTO written VALUES (1)")
+    bound = run(owner, "SELECT NOT rolbypassrls AND NOT rolsuper FROM pg_roles WHERE rolname = current_user")
+    with locked(database) as lock:
+        counted = count_rows(lock.sessions[0], 1, 20)
+        late = count_rows(lock.sessions[0], 1, -1)
+        lock.commit()
+    assert counted.missing == ("walled can't be read by the database's owner" if bound == [(True,)] else "")
+    assert {each.table: each.rows for each in counted.tables}["written"] == 51
+    assert late.missing.startswith("counting its tables")
+    assert is_fenced(owner, database.role)
+
+
+def test_more_tables_than_postgres_has_locks_for_are_refused_before_anybody_waits(tmp_path: Path) -> None:
+    with own_cluster(tmp_path / "cluster") as cluster:
+        cluster.start(max_locks_per_transaction="10", max_connections="20")
+        with cluster.connect() as root:
+            run(root, "CREATE ROLE app LOGIN; CREATE TABLE t (n int); GRANT ALL ON t TO app")
+            for number in range(100):
+                run(root, f"CREATE TABLE t_{number} (n int)")
+            with pytest.raises(FenceError) as refused, held(root):
+                pytest.fail("101 tables of 200 locks are more than half")
+            assert "the database has 101 tables, partitions among them, and its Postgres has room for 200 locks" in str(
+                refused.value
+            )
+            assert "safety: {fence: after}" in str(refused.value)
+            run(root, "DROP TABLE t_0")
+            with held(root):
+                pass
+
+
+def test_a_lock_table_that_others_have_filled_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_cluster(tmp_path / "cluster") as cluster:
+        cluster.start(max_locks_per_transaction="10", max_connections="20")
+        with cluster.connect() as root:
+            run(root, "CREATE ROLE app LOGIN; CREATE TABLE t (n int); GRANT ALL ON t TO app")
+            for number in range(3000):
+                run(root, f"CREATE TABLE t_{number} (n int)")
+            monkeypatch.setattr(module, "_ROOM", "SELECT 1000000")
+            with pytest.raises(FenceError, match="no room for a lock on every table"), held(root):
+                pytest.fail("3,001 tables don't fit")
+
+
+@contextmanager
+def held(root: Session) -> Iterator[WriteLock]:
+    address = f"host={root.info.host} user=root dbname=postgres"
+    with write_lock([address], [RoleName("app")]) as lock:
+        lock.take()
+        yield lock
+
+
+def test_a_table_of_another_owner_that_the_app_may_write_to_is_named(tmp_path: Path) -> None:
+    with own_cluster(tmp_path / "cluster") as cluster:
+        cluster.start(max_prepared_transactions="4")
+        with cluster.connect() as root:
+            run(root, "CREATE ROLE app LOGIN; CREATE ROLE boss LOGIN; GRANT app TO boss; CREATE ROLE stranger LOGIN")
+            run(root, "GRANT CREATE ON SCHEMA public TO boss, stranger")
+            run(root, "SET ROLE boss; CREATE TABLE t (n int); GRANT ALL ON t TO app; RESET ROLE")
+            run(root, "SET ROLE stranger; CREATE TABLE theirs (n int); GRANT SELECT ON theirs TO PUBLIC; RESET ROLE")
+            address = f"host={root.info.host} user=boss dbname=postgres"
+            with write_lock([address], [RoleName("app")]) as lock:
+                lock.take()  # the app can't write there, so there is nothing to lock
+            run(root, "GRANT INSERT ON theirs TO app")
+            with (
+                pytest.raises(FenceError, match=r"public\.theirs belongs to stranger, and boss may not lock it"),
+                write_lock([address], [RoleName("app")]),
+            ):
+                pytest.fail("the app writes where nobody can stop it")
+            # A prepared transaction of the app's is found before, one of another role when it is in the way.
+            run(root, "REVOKE INSERT ON theirs FROM app")
+            for user, text in (
+                ("app", "app prepared late, which can still be committed"),
+                ("boss", "the prepared transaction late of boss has written to public.t since 20"),
+            ):
+                with cluster.connect(user) as session:
+                    run(session, "BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'late'")
+                with pytest.raises(FenceError, match=text), write_lock([address], [RoleName("app")]) as lock:
+                    lock.take(0.5)
+                run(root, "ROLLBACK PREPARED 'late'")
+
+
+def test_of_two_at_once_the_second_comes_after_the_first_or_is_told_of_it(database: Database, owner: Session) -> None:
+    other = RoleName(f"{database.role}_dev")
+    database.make_app(owner, other)
+    with ThreadPoolExecutor() as threads, locked(database) as first:
+        second = threads.submit(taken_and_committed, database, other)
+        time.sleep(0.5)
+        assert not second.done()
+        first.commit()
+        second.result()
+    assert is_fenced(owner, database.role)
+    assert is_fenced(owner, other)
+    with locked(database), pytest.raises(FenceError, match="another session changes the rights on its tables"):
+        taken_and_committed(database, other)
+    assert run(owner, f"SELECT has_table_privilege('{OWNER}', 'written', 'INSERT')") == [(True,)]
+
+
+def taken_and_committed(database: Database, role: str) -> None:
+    with locked(database, role) as lock:
+        lock.commit()
