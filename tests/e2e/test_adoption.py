@@ -86,7 +86,22 @@ def as_it_is(hand: Existing) -> dict[str, Any]:
     return {"min_cu": compute["autoscaling_limit_min_cu"], "max_cu": compute["autoscaling_limit_max_cu"]}
 
 
-def test_without_the_command_nothing_is_made_twice_and_the_preview_names_it(shop: Shop) -> None:
+def test_projects_that_were_made_by_hand_come_under_the_program_and_go_on_like_any_other(shop: Shop) -> None:
+    without_the_command_nothing_is_made_twice_and_the_preview_names_it(shop)
+    a_branch_that_is_not_there_can_not_be_adopted(shop)
+    variables_that_are_not_the_environments_alone_are_refused_together(shop)
+    the_command_takes_over_what_is_there_and_changes_nothing_in_the_clouds(shop)
+    an_app_that_does_not_name_its_database_is_replaced_only_by_name(shop)
+    a_login_that_the_app_still_needs_is_not_shut_before_the_domain_has_moved(shop)
+    production_comes_under_the_program_while_the_app_answers(shop)
+    the_compute_gets_the_environments_size_in_place(shop)
+    the_logins_that_were_there_are_shut_by_an_edit(shop)
+    dev_is_adopted_in_the_same_way_and_stays_protected_if_its_line_says_so(shop)
+    what_was_adopted_is_promoted_to_and_rolled_back_to(shop)
+    an_encrypted_variable_becomes_a_sensitive_one_when_it_is_deleted_by_hand(shop)
+
+
+def without_the_command_nothing_is_made_twice_and_the_preview_names_it(shop: Shop) -> None:
     before = shop.existing()
     for command in (("preview",), ("up", "--yes", "--skip-preview")):
         said = shop.refused("pulumi", *command, "-s", "prod", "--non-interactive", "--color=never")
@@ -96,7 +111,7 @@ def test_without_the_command_nothing_is_made_twice_and_the_preview_names_it(shop
     assert shop.existing() == before
 
 
-def test_a_branch_that_is_not_there_can_not_be_adopted(shop: Shop) -> None:
+def a_branch_that_is_not_there_can_not_be_adopted(shop: Shop) -> None:
     shop.edit("prod", branches={"main": MAIN, "nowhere": {"adopt": True}})
     assert "the project has none called nowhere" in shop.refused(
         sys.executable, "-m", "environments", "adopt", "-s", "prod"
@@ -104,7 +119,7 @@ def test_a_branch_that_is_not_there_can_not_be_adopted(shop: Shop) -> None:
     shop.edit("prod", branches={"main": MAIN})
 
 
-def test_variables_that_are_not_the_environments_alone_are_refused_together(shop: Shop) -> None:
+def variables_that_are_not_the_environments_alone_are_refused_together(shop: Shop) -> None:
     hand, before = shop.hand, len(shop.state("prod")["deployment"]["resources"])
     (unpooled,) = (id_ for id_, found in hand.variables().items() if found["key"] == "DATABASE_URL_UNPOOLED")
     (url,) = (
@@ -127,7 +142,7 @@ def test_variables_that_are_not_the_environments_alone_are_refused_together(shop
     hand.variable("DATABASE_URL_UNPOOLED", hand.url("main"), "production", type="sensitive")
 
 
-def test_the_command_takes_over_what_is_there_and_changes_nothing_in_the_clouds(shop: Shop) -> None:
+def the_command_takes_over_what_is_there_and_changes_nothing_in_the_clouds(shop: Shop) -> None:
     before = shop.existing()
     said = shop.adopt("prod")
     assert said.count("taken over as") == 4
@@ -139,7 +154,7 @@ def test_the_command_takes_over_what_is_there_and_changes_nothing_in_the_clouds(
     assert shop.existing() == before
 
 
-def test_an_app_that_does_not_name_its_database_is_replaced_only_by_name(shop: Shop) -> None:
+def an_app_that_does_not_name_its_database_is_replaced_only_by_name(shop: Shop) -> None:
     shop.edit("prod", app={"path": "app", "health": {"path": "/orders"}})
     preview = ("pulumi", "preview", "-s", "prod", "--non-interactive", "--color=never")
     said = shop.refused(*preview)
@@ -151,14 +166,14 @@ def test_an_app_that_does_not_name_its_database_is_replaced_only_by_name(shop: S
     shop.edit("prod", accept=None, app={"path": "app"})
 
 
-def test_a_login_that_the_app_still_needs_is_not_shut_before_the_domain_has_moved(shop: Shop) -> None:
+def a_login_that_the_app_still_needs_is_not_shut_before_the_domain_has_moved(shop: Shop) -> None:
     shop.edit("prod", branches={"main": {"adopt": True}})
     said = shop.refused("pulumi", "preview", "-s", "prod", "--non-interactive", "--color=never")
     assert "would lose its login before the domain has moved: write logins: keep at environments:branches.main" in said
     shop.edit("prod", branches={"main": MAIN})
 
 
-def test_production_comes_under_the_program_while_the_app_answers(shop: Shop) -> None:
+def production_comes_under_the_program_while_the_app_answers(shop: Shop) -> None:
     branches, computes, variables = shop.existing()
     preview = shop.preview("prod")
     assert "main was there before this environment, and keeps the rows that it holds" in " ".join(preview.split())
@@ -177,7 +192,7 @@ def test_production_comes_under_the_program_while_the_app_answers(shop: Shop) ->
     shop.up("prod", "--expect-no-changes")
 
 
-def test_the_compute_gets_the_environments_size_in_place(shop: Shop) -> None:
+def the_compute_gets_the_environments_size_in_place(shop: Shop) -> None:
     before = shop.hand.compute("main")["id"]
     shop.edit("prod", compute=AS_PRODUCTION)
     shop.up("prod")
@@ -186,7 +201,7 @@ def test_the_compute_gets_the_environments_size_in_place(shop: Shop) -> None:
     assert shop.serving()["ok"]
 
 
-def test_the_logins_that_were_there_are_shut_by_an_edit(shop: Shop) -> None:
+def the_logins_that_were_there_are_shut_by_an_edit(shop: Shop) -> None:
     owner = shop.hand.url("main")
     reporting = shop.hand.url("main", "reporting")
     shop.edit("prod", branches={"main": {"adopt": True}})
@@ -199,7 +214,7 @@ def test_the_logins_that_were_there_are_shut_by_an_edit(shop: Shop) -> None:
     shop.up("prod", "--expect-no-changes")
 
 
-def test_dev_is_adopted_in_the_same_way_and_stays_protected_if_its_line_says_so(shop: Shop) -> None:
+def dev_is_adopted_in_the_same_way_and_stays_protected_if_its_line_says_so(shop: Shop) -> None:
     hand = shop.hand
     hand.ask("PATCH", f"/branches/{hand.branches['dev']}", branch={"protected": True})
     (url,) = (id_ for id_, found in hand.variables().items() if "development" in found["target"])
@@ -223,7 +238,7 @@ def test_dev_is_adopted_in_the_same_way_and_stays_protected_if_its_line_says_so(
     shop.up("dev", "--expect-no-changes")
 
 
-def test_what_was_adopted_is_promoted_to_and_rolled_back_to(shop: Shop) -> None:
+def what_was_adopted_is_promoted_to_and_rolled_back_to(shop: Shop) -> None:
     shop.edit("prod", branches={"main": {"adopt": True}, "prod-v2": FROM_DEV}, serve="prod-v2")
     said = shop.refused("pulumi", "preview", "-s", "prod", "--non-interactive", "--color=never")
     rows = re.search(r'"branch": "main", "rows": (\d+)', said)
@@ -239,7 +254,7 @@ def test_what_was_adopted_is_promoted_to_and_rolled_back_to(shop: Shop) -> None:
     shop.up("prod", "--expect-no-changes")
 
 
-def test_an_encrypted_variable_becomes_a_sensitive_one_when_it_is_deleted_by_hand(shop: Shop) -> None:
+def an_encrypted_variable_becomes_a_sensitive_one_when_it_is_deleted_by_hand(shop: Shop) -> None:
     def types() -> dict[str, str]:
         found = shop.hand.variables().values()
         return {variable["key"]: variable["type"] for variable in found if variable["target"] == ["production"]}

@@ -50,7 +50,13 @@ def restore(world: World, branch: str, source: str, **body: str) -> None:
     answer.raise_for_status()
 
 
-def test_a_branch_that_serves_a_second_time_counts_from_its_first_baseline(world: World) -> None:
+def test_the_rows_that_would_be_left_behind_are_counted_through_a_branchs_whole_life(world: World) -> None:
+    a_branch_that_serves_a_second_time_counts_from_its_first_baseline(world)
+    a_restore_to_a_moment_after_the_baseline_keeps_login_and_baseline(world)
+    a_branch_with_another_ones_content_is_not_left_by_the_old_baseline_and_is_made_whole_by_refresh_and_up(world)
+
+
+def a_branch_that_serves_a_second_time_counts_from_its_first_baseline(world: World) -> None:
     buy(world, 1)
     world.edit("prod", branches=world.setting("prod", "branches") | {"prod-v2": FROM_DEV})
     move(world, "prod-v2", leaving="prod-v1", rows=2)
@@ -65,7 +71,7 @@ def test_a_branch_that_serves_a_second_time_counts_from_its_first_baseline(world
     world.up("prod", "--expect-no-changes")
 
 
-def test_a_restore_to_a_moment_after_the_baseline_keeps_login_and_baseline(world: World) -> None:
+def a_restore_to_a_moment_after_the_baseline_keeps_login_and_baseline(world: World) -> None:
     now = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
     moment = str(world.sql("prod", "prod-v1", f"SELECT {now}")[0][0])
     buy(world, 5)
@@ -79,7 +85,7 @@ def test_a_restore_to_a_moment_after_the_baseline_keeps_login_and_baseline(world
     move(world, "prod-v1", leaving="prod-v2", rows=6)
 
 
-def test_a_branch_with_another_ones_content_is_not_left_by_the_old_baseline_and_is_made_whole_by_refresh_and_up(
+def a_branch_with_another_ones_content_is_not_left_by_the_old_baseline_and_is_made_whole_by_refresh_and_up(
     world: World,
 ) -> None:
     deployment = world.serving_deployment()

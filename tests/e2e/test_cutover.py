@@ -15,7 +15,20 @@ from tests.e2e.visitors import Visitors
 pytestmark = pytest.mark.e2e
 
 
-def test_a_rotation_leaves_no_request_unanswered_and_the_old_login_dead(world: World) -> None:
+def test_cutovers_keep_their_finer_promises_one_after_the_other(world: World) -> None:
+    a_rotation_leaves_no_request_unanswered_and_the_old_login_dead(world)
+    a_rotation_that_skips_a_generation_is_refused(world)
+    the_branch_that_was_left_shrinks_and_suspends_and_grows_again_before_it_serves(world)
+    a_fence_after_the_move_pauses_nothing_and_tells_what_stayed(world)
+    a_branch_whose_writes_can_not_be_stopped_is_not_left_and_takes_writes_as_before(world)
+    a_protected_deployment_is_probed_with_the_bypass_secret_and_else_refused_with_the_remedy(world)
+    a_deployment_that_uses_another_database_never_gets_the_domain(world)
+    a_copy_of_the_branch_that_serves_leaves_only_behind_what_was_written_since_the_fork(world)
+    a_project_with_automatic_domains_is_staged_all_the_same(world)
+    a_git_connected_project_deploys_what_it_has_in_production_anew(world)
+
+
+def a_rotation_leaves_no_request_unanswered_and_the_old_login_dead(world: World) -> None:
     old = world.app_url("prod", "prod-v1")
     with psycopg.connect(old) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("app_prod_1",)
@@ -31,14 +44,14 @@ def test_a_rotation_leaves_no_request_unanswered_and_the_old_login_dead(world: W
     world.up("prod", "--expect-no-changes")
 
 
-def test_a_rotation_that_skips_a_generation_is_refused(world: World) -> None:
+def a_rotation_that_skips_a_generation_is_refused(world: World) -> None:
     world.edit("prod", credentials=4)
     with pytest.raises(CommandError, match="rotate one step at a time"):
         world.preview("prod")
     world.edit("prod", credentials=2)
 
 
-def test_the_branch_that_was_left_shrinks_and_suspends_and_grows_again_before_it_serves(world: World) -> None:
+def the_branch_that_was_left_shrinks_and_suspends_and_grows_again_before_it_serves(world: World) -> None:
     world.promote("prod-v2")
     assert size(world, "prod-v2") == (1, 4, -1)
     assert size(world, "prod-v1") == (0.25, 0.25, 300)
@@ -49,7 +62,7 @@ def test_the_branch_that_was_left_shrinks_and_suspends_and_grows_again_before_it
     world.up("prod", "--expect-no-changes")
 
 
-def test_a_fence_after_the_move_pauses_nothing_and_tells_what_stayed(world: World) -> None:
+def a_fence_after_the_move_pauses_nothing_and_tells_what_stayed(world: World) -> None:
     world.edit("prod", safety={"fence": "after"})
     said = world.promote("prod-v3")
     assert "prod-v3 serves. prod-v1 is read-only now. 0 rows exist only there." in said
@@ -59,7 +72,7 @@ def test_a_fence_after_the_move_pauses_nothing_and_tells_what_stayed(world: Worl
     world.up("prod")
 
 
-def test_a_branch_whose_writes_can_not_be_stopped_is_not_left_and_takes_writes_as_before(world: World) -> None:
+def a_branch_whose_writes_can_not_be_stopped_is_not_left_and_takes_writes_as_before(world: World) -> None:
     world.sql("prod", "prod-v1", "CREATE FUNCTION sneak() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'SELECT'")
     world.edit("prod", serve="prod-v2")
     with pytest.raises(CommandError, match="may write through sneak"):
@@ -71,7 +84,7 @@ def test_a_branch_whose_writes_can_not_be_stopped_is_not_left_and_takes_writes_a
     world.up("prod")
 
 
-def test_a_protected_deployment_is_probed_with_the_bypass_secret_and_else_refused_with_the_remedy(world: World) -> None:
+def a_protected_deployment_is_probed_with_the_bypass_secret_and_else_refused_with_the_remedy(world: World) -> None:
     project = world.outputs("prod")["projects"]["vercel"]
     vercel(world, "PATCH", f"/v9/projects/{project}", {"ssoProtection": {"deploymentType": "all"}})
     handler = world.folder / "app" / "api" / "index.js"
@@ -91,7 +104,7 @@ def test_a_protected_deployment_is_probed_with_the_bypass_secret_and_else_refuse
     vercel(world, "PATCH", f"/v9/projects/{project}", {"ssoProtection": None})
 
 
-def test_a_deployment_that_uses_another_database_never_gets_the_domain(world: World) -> None:
+def a_deployment_that_uses_another_database_never_gets_the_domain(world: World) -> None:
     handler = world.folder / "app" / "api" / "index.js"
     right = handler.read_text()
     handler.write_text('export default (request, response) => response.end(\'{"branch": "br-x"}\');\n')
@@ -120,7 +133,7 @@ def vercel(world: World, method: str, path: str, body: dict[str, Any]) -> dict[s
     return found
 
 
-def test_a_copy_of_the_branch_that_serves_leaves_only_behind_what_was_written_since_the_fork(world: World) -> None:
+def a_copy_of_the_branch_that_serves_leaves_only_behind_what_was_written_since_the_fork(world: World) -> None:
     branches = world.setting("prod", "branches") | {"copy": {"from": {"branch": "prod-v1"}}}
     assert world.post("/orders", world.outputs("prod")["domain"]) == 201
     world.edit("prod", branches=branches, serve="copy", accept=None)
@@ -136,7 +149,7 @@ def test_a_copy_of_the_branch_that_serves_leaves_only_behind_what_was_written_si
     assert world.serving()["branch"] == "copy"
 
 
-def test_a_project_with_automatic_domains_is_staged_all_the_same(world: World) -> None:
+def a_project_with_automatic_domains_is_staged_all_the_same(world: World) -> None:
     project = world.outputs("prod")["projects"]["vercel"]
     vercel(world, "PATCH", f"/v9/projects/{project}", {"autoAssignCustomDomains": True})
     handler = world.folder / "app" / "api" / "index.js"
@@ -151,7 +164,7 @@ def test_a_project_with_automatic_domains_is_staged_all_the_same(world: World) -
     vercel(world, "PATCH", f"/v9/projects/{project}", {"autoAssignCustomDomains": False})
 
 
-def test_a_git_connected_project_deploys_what_it_has_in_production_anew(world: World) -> None:
+def a_git_connected_project_deploys_what_it_has_in_production_anew(world: World) -> None:
     world.edit("prod", app={"redeploy": True}, serve="prod-v2", accept={"branch": "copy", "rows": "any"})
     before = world.serving_deployment()
     world.up("prod")

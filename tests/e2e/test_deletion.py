@@ -1,6 +1,6 @@
 """No command deletes a branch that is neither retired nor released, also when the engine's protection was lifted.
 
-Each test that is refused looks at the rows afterwards.
+Whatever is refused, the rows are looked at afterwards.
 """
 
 from __future__ import annotations
@@ -87,22 +87,36 @@ def urn(world: World, ending: str) -> str:
     return str(world.resource("prod", ending)["urn"])
 
 
-@pytest.mark.parametrize("command", [("preview",), ("up",), ("up", "--skip-preview")], ids=" ".join)
-def test_a_dropped_line_is_refused_although_nothing_is_protected(two: World, command: tuple[str, ...]) -> None:
+def test_no_command_deletes_a_branch_before_it_is_released_or_retired(two: World) -> None:
+    for command in (("preview",), ("up",), ("up", "--skip-preview")):
+        a_dropped_line_is_refused_although_nothing_is_protected(two, command)
+    going_on_after_errors_deletes_nothing_either(two)
+    a_renamed_key_is_recognised(two)
+    for arguments in ((), ("--skip-preview",), ("--run-program", "--skip-preview")):
+        a_destroy_is_refused_before_it_deletes_anything(two, arguments)
+    what_the_engine_is_told_to_do_to_one_resource_is_refused(two)
+    a_branch_whose_login_and_inventory_are_not_in_the_state_is_kept_by_the_hook(two)
+    a_login_alone_keeps_its_branch_where_neither_inventory_nor_hook_does(two)
+    the_line_of_a_branch_that_somebody_deleted_may_go(two)
+    a_released_branch_lives_on_and_a_retired_one_goes_with_its_rows(two)
+    a_production_whose_branches_were_deleted_in_neon_can_be_destroyed(two)
+
+
+def a_dropped_line_is_refused_although_nothing_is_protected(two: World, command: tuple[str, ...]) -> None:
     with nothing_lost(two), dropped(two):
         said = refused(two, *command)
         assert KEPT in said
         assert "unprotect" not in said, "nobody is told how to lift the guard"
 
 
-def test_going_on_after_errors_deletes_nothing_either(two: World) -> None:
+def going_on_after_errors_deletes_nothing_either(two: World) -> None:
     with nothing_lost(two), dropped(two):
         assert KEPT in refused(two, "up", "--skip-preview", "--continue-on-error")
     two.up("prod")
     unprotect(two)
 
 
-def test_a_renamed_key_is_recognised(two: World) -> None:
+def a_renamed_key_is_recognised(two: World) -> None:
     edited = two.setting("prod", "branches")["prod-v1"]
     with nothing_lost(two), dropped(two, **{"prod-one": edited}):
         said = refused(two, "preview")
@@ -110,8 +124,7 @@ def test_a_renamed_key_is_recognised(two: World) -> None:
         assert "keep its key and add its new name: prod-v1: {…, name: prod-one}" in said
 
 
-@pytest.mark.parametrize("arguments", [(), ("--skip-preview",), ("--run-program", "--skip-preview")], ids=str)
-def test_a_destroy_is_refused_before_it_deletes_anything(two: World, arguments: tuple[str, ...]) -> None:
+def a_destroy_is_refused_before_it_deletes_anything(two: World, arguments: tuple[str, ...]) -> None:
     before = two.state("prod")["deployment"]["resources"]
     with nothing_lost(two):
         said = refused(two, "destroy", *arguments)
@@ -122,7 +135,7 @@ def test_a_destroy_is_refused_before_it_deletes_anything(two: World, arguments: 
     assert gone <= {"environments:index:VariableDrift"}, "which only watches"
 
 
-def test_what_the_engine_is_told_to_do_to_one_resource_is_refused(two: World) -> None:
+def what_the_engine_is_told_to_do_to_one_resource_is_refused(two: World) -> None:
     branch = urn(two, BRANCH)
     with nothing_lost(two):
         said = refused(two, "destroy", "--skip-preview", "--run-program", "--target", branch, "--target-dependents")
@@ -139,7 +152,7 @@ def test_what_the_engine_is_told_to_do_to_one_resource_is_refused(two: World) ->
     unprotect(two)
 
 
-def test_a_branch_whose_login_and_inventory_are_not_in_the_state_is_kept_by_the_hook(two: World) -> None:
+def a_branch_whose_login_and_inventory_are_not_in_the_state_is_kept_by_the_hook(two: World) -> None:
     inventory, login = two.resource("prod", "Inventory::inventory"), two.resource("prod", V1)
     two.forget("Inventory::inventory")
     two.forget(V1)
@@ -152,7 +165,7 @@ def test_a_branch_whose_login_and_inventory_are_not_in_the_state_is_kept_by_the_
     unprotect(two)
 
 
-def test_a_login_alone_keeps_its_branch_where_neither_inventory_nor_hook_does(two: World) -> None:
+def a_login_alone_keeps_its_branch_where_neither_inventory_nor_hook_does(two: World) -> None:
     """So is the state that an earlier version wrote."""
     without_guards(two)
     with nothing_lost(two), dropped(two):
@@ -175,7 +188,7 @@ def without_guards(world: World) -> None:
     world.import_state("prod", state)
 
 
-def test_the_line_of_a_branch_that_somebody_deleted_may_go(two: World) -> None:
+def the_line_of_a_branch_that_somebody_deleted_may_go(two: World) -> None:
     two.edit("prod", branches=two.setting("prod", "branches") | {"spare": FROM_DEV})
     two.up("prod")
     in_neon(two, "DELETE", f"/branches/{branches(two)['spare']}")
@@ -185,7 +198,7 @@ def test_the_line_of_a_branch_that_somebody_deleted_may_go(two: World) -> None:
     two.up("prod", "--expect-no-changes")
 
 
-def test_a_released_branch_lives_on_and_a_retired_one_goes_with_its_rows(two: World) -> None:
+def a_released_branch_lives_on_and_a_retired_one_goes_with_its_rows(two: World) -> None:
     two.promote("prod-v3")
     lines = two.setting("prod", "branches")
     two.edit("prod", branches=lines | {"prod-v1": FROM_DEV | {"release": True}, "prod-v2": FROM_DEV | {"retire": True}})
@@ -198,7 +211,7 @@ def test_a_released_branch_lives_on_and_a_retired_one_goes_with_its_rows(two: Wo
     two.up("prod", "--expect-no-changes")
 
 
-def test_a_production_whose_branches_were_deleted_in_neon_can_be_destroyed(two: World) -> None:
+def a_production_whose_branches_were_deleted_in_neon_can_be_destroyed(two: World) -> None:
     in_neon(two, "PATCH", f"/branches/{branches(two)['prod-v3']}", {"branch": {"protected": False}})
     in_neon(two, "DELETE", f"/branches/{branches(two)['prod-v3']}")
     two.pulumi("refresh", "-s", "prod", "--yes", "--skip-preview")

@@ -140,7 +140,14 @@ def test_a_seal_that_was_lost_is_set_anew(world: World) -> None:
     world.preview("prod", "--refresh", "--expect-no-changes")
 
 
-def test_a_served_branch_that_was_deleted_is_never_made_again_and_production_goes_on_from_the_one_before(
+def test_a_branch_that_somebody_deleted_is_not_made_again_and_production_goes_on_from_another(world: World) -> None:
+    a_served_branch_that_was_deleted_is_never_made_again_and_production_goes_on_from_the_one_before(world)
+    another_branch_that_was_deleted_is_not_made_again_either_until_its_line_is_dropped(world)
+    what_was_deleted_is_served_again_as_of_a_moment_by_a_branch_of_another_name(world)
+    production_goes_back_to_prod_v1_which_the_other_tests_look_at(world)
+
+
+def a_served_branch_that_was_deleted_is_never_made_again_and_production_goes_on_from_the_one_before(
     world: World,
 ) -> None:
     with_spare = world.setting("prod", "branches") | {"spare": FROM_DEV}
@@ -170,7 +177,7 @@ def test_a_served_branch_that_was_deleted_is_never_made_again_and_production_goe
     world.preview("prod", "--refresh", "--expect-no-changes")
 
 
-def test_another_branch_that_was_deleted_is_not_made_again_either_until_its_line_is_dropped(world: World) -> None:
+def another_branch_that_was_deleted_is_not_made_again_either_until_its_line_is_dropped(world: World) -> None:
     in_neon(world, "DELETE", f"/branches/{branches(world)['spare']}")
     said = refused(world, "preview", "--refresh")
     assert "branch spare is no longer in Neon, though this stack did not delete it." in said
@@ -184,7 +191,7 @@ def test_another_branch_that_was_deleted_is_not_made_again_either_until_its_line
     world.preview("prod", "--refresh", "--expect-no-changes")
 
 
-def test_what_was_deleted_is_served_again_as_of_a_moment_by_a_branch_of_another_name(world: World) -> None:
+def what_was_deleted_is_served_again_as_of_a_moment_by_a_branch_of_another_name(world: World) -> None:
     copy = {"from": {"branch": "prod-v1"}}
     world.edit(
         "prod", branches={"prod-v1": FROM_DEV, "copy": copy}, serve="copy", accept={"branch": "prod-v1", "rows": "any"}
@@ -202,3 +209,10 @@ def test_what_was_deleted_is_served_again_as_of_a_moment_by_a_branch_of_another_
     assert world.serving()["branch"] == "again"
     assert world.post("/orders", "drift.vercel.app") == 201
     world.preview("prod", "--refresh", "--expect-no-changes")
+
+
+def production_goes_back_to_prod_v1_which_the_other_tests_look_at(world: World) -> None:
+    world.edit("prod", serve="prod-v1", accept={"branch": "again", "rows": "any"})
+    world.up("prod")
+    world.edit("prod", accept=None)
+    assert world.serving()["branch"] == "prod-v1"

@@ -57,7 +57,14 @@ def owners_url(world: World, id_: str) -> str:
         object.__delattr__(world, "outputs")
 
 
-def test_a_released_branch_lets_its_copy_keep_its_source(world: World) -> None:
+def test_the_branch_that_dev_and_production_share_becomes_productions_own(world: World) -> None:
+    a_released_branch_lets_its_copy_keep_its_source(world)
+    nothing_more_can_be_cloned_from_what_was_released(world)
+    production_adopts_the_branch_that_it_serves_and_no_visitor_notices(world)
+    the_way_back_and_forth_needs_one_edit_and_builds_nothing(world)
+
+
+def a_released_branch_lets_its_copy_keep_its_source(world: World) -> None:
     world.edit("dev", branches={"dev": {"compute": AS_PRODUCTION}})
     world.up("dev")
     world.edit("prod", strategy={"kind": "pointer-swap"}, serve=DEVS)
@@ -79,14 +86,14 @@ def test_a_released_branch_lets_its_copy_keep_its_source(world: World) -> None:
         world.preview(stack, "--expect-no-changes")
 
 
-def test_nothing_more_can_be_cloned_from_what_was_released(world: World) -> None:
+def nothing_more_can_be_cloned_from_what_was_released(world: World) -> None:
     world.edit("dev", branches={"dev-2": DEV_2, "dev-3": DEV_2})
     with pytest.raises(CommandError, match="dev-3 is to be a copy of dev in stack dev, which exports no such branch"):
         world.preview("dev")
     world.edit("dev", branches={"dev-2": DEV_2})
 
 
-def test_production_adopts_the_branch_that_it_serves_and_no_visitor_notices(world: World) -> None:
+def production_adopts_the_branch_that_it_serves_and_no_visitor_notices(world: World) -> None:
     id_, deployment, built = served_id(world), world.serving_deployment(), deployments(world)
     url = owners_url(world, id_)
     assert len(claims(url)) == 1
@@ -118,7 +125,7 @@ def test_production_adopts_the_branch_that_it_serves_and_no_visitor_notices(worl
         world.up(stack, "--expect-no-changes")
 
 
-def test_the_way_back_and_forth_needs_one_edit_and_builds_nothing(world: World) -> None:
+def the_way_back_and_forth_needs_one_edit_and_builds_nothing(world: World) -> None:
     built = deployments(world)
     world.edit("prod", serve="prod-v1")
     with pytest.raises(CommandError) as error:

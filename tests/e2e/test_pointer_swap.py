@@ -28,14 +28,26 @@ def served_id(world: World) -> str:
     return str(world.health(world.outputs("prod")["domain"])["branch"])
 
 
-def test_clone_and_promote_does_not_point_to_another_stacks_branch(world: World) -> None:
+def test_production_moves_to_devs_branch_and_back_and_dev_takes_nothing_away_from_it(world: World) -> None:
+    clone_and_promote_does_not_point_to_another_stacks_branch(world)
+    a_branch_that_is_too_small_for_production_is_refused_with_the_edit_that_mends_it(world)
+    production_moves_to_devs_branch_and_nothing_of_devs_is_touched(world)
+    dev_can_not_shrink_retire_or_replace_what_production_points_to(world)
+    dev_rotates_its_own_login_and_production_keeps_its_own(world)
+    the_branch_takes_its_production_name_in_place_and_does_not_lose_it_again(world)
+    the_way_back_builds_nothing_and_counts_what_visitors_wrote(world)
+    a_branch_that_serves_nobody_is_its_own_stacks_again(world)
+    a_preview_environment_that_is_a_guest_takes_its_claim_back_when_it_is_destroyed(world)
+
+
+def clone_and_promote_does_not_point_to_another_stacks_branch(world: World) -> None:
     world.edit("prod", serve=DEVS)
     assert "clone it under branches and serve the clone, or pulumi config set --path strategy.kind" in refused(
         world, "prod"
     )
 
 
-def test_a_branch_that_is_too_small_for_production_is_refused_with_the_edit_that_mends_it(world: World) -> None:
+def a_branch_that_is_too_small_for_production_is_refused_with_the_edit_that_mends_it(world: World) -> None:
     world.edit("prod", strategy={"kind": "pointer-swap"})
     said = refused(world, "prod")
     assert "can't carry prod: min_cu 0.25, needed at least 1; max_cu 1, needed at least 4; suspend 300 s" in said
@@ -43,7 +55,7 @@ def test_a_branch_that_is_too_small_for_production_is_refused_with_the_edit_that
     assert "Traceback" not in said
 
 
-def test_production_moves_to_devs_branch_and_nothing_of_devs_is_touched(world: World) -> None:
+def production_moves_to_devs_branch_and_nothing_of_devs_is_touched(world: World) -> None:
     world.edit("dev", branches={"dev": {"compute": AS_PRODUCTION}})
     world.up("dev")
     owner, app = world.owner_url("dev", "dev"), world.app_url("dev", "dev")
@@ -69,7 +81,7 @@ def test_production_moves_to_devs_branch_and_nothing_of_devs_is_touched(world: W
     world.up("prod", "--expect-no-changes")
 
 
-def test_dev_can_not_shrink_retire_or_replace_what_production_points_to(world: World) -> None:
+def dev_can_not_shrink_retire_or_replace_what_production_points_to(world: World) -> None:
     world.edit("dev", branches={"dev": {}})
     for command in ("preview", "up"):
         said = refused(world, "dev", command)
@@ -86,14 +98,14 @@ def test_dev_can_not_shrink_retire_or_replace_what_production_points_to(world: W
     world.edit("dev", branches=branches)
 
 
-def test_dev_rotates_its_own_login_and_production_keeps_its_own(world: World) -> None:
+def dev_rotates_its_own_login_and_production_keeps_its_own(world: World) -> None:
     world.edit("dev", credentials=2)
     world.up("dev")
     assert world.post("/orders", world.outputs("prod")["domain"]) == 201
     world.preview("prod", "--expect-no-changes")
 
 
-def test_the_branch_takes_its_production_name_in_place_and_does_not_lose_it_again(world: World) -> None:
+def the_branch_takes_its_production_name_in_place_and_does_not_lose_it_again(world: World) -> None:
     branches, id_ = world.setting("dev", "branches"), devs_id(world)
     renamed = branches | {"dev": {"compute": AS_PRODUCTION, "name": "prod-v2"}}
     world.edit("dev", branches=renamed)
@@ -105,7 +117,7 @@ def test_the_branch_takes_its_production_name_in_place_and_does_not_lose_it_agai
     world.edit("dev", branches=renamed)
 
 
-def test_the_way_back_builds_nothing_and_counts_what_visitors_wrote(world: World) -> None:
+def the_way_back_builds_nothing_and_counts_what_visitors_wrote(world: World) -> None:
     world.edit("prod", serve="prod-v1")
     said = refused(world, "prod")
     assert "were written to dev/dev since it began and would be left behind on it" in said
@@ -125,7 +137,7 @@ def test_the_way_back_builds_nothing_and_counts_what_visitors_wrote(world: World
     assert deployments(world) == built, "forth and back, nothing is built"
 
 
-def test_a_branch_that_serves_nobody_is_its_own_stacks_again(world: World) -> None:
+def a_branch_that_serves_nobody_is_its_own_stacks_again(world: World) -> None:
     world.edit("dev", branches={"dev": {"name": "anything"}, "dev-2": {"from": {"branch": "dev"}}})
     world.up("dev")
     with psycopg.connect(world.owner_url("dev", "dev")) as connection:
@@ -140,7 +152,7 @@ def deployments(world: World) -> int:
     return len(next(found["outputs"]["built"] for found in resources if found["type"].endswith(":Deployment")))
 
 
-def test_a_preview_environment_that_is_a_guest_takes_its_claim_back_when_it_is_destroyed(world: World) -> None:
+def a_preview_environment_that_is_a_guest_takes_its_claim_back_when_it_is_destroyed(world: World) -> None:
     world.stack_file("pr-9").write_text("config:\n  environments:target: preview\n")
     world.select("pr-9")
     world.edit("pr-9", git_branch="basket", branches={}, serve=DEVS, strategy={"kind": "pointer-swap"})

@@ -34,7 +34,18 @@ def refused(world: World, *command: str) -> str:
     return " ".join(str(error.value).split())
 
 
-def test_a_file_of_five_lines_is_an_environment_with_an_expiry_that_touches_no_other(world: World) -> None:
+def test_a_preview_environment_lives_from_its_five_lines_to_its_destruction(world: World) -> None:
+    a_file_of_five_lines_is_an_environment_with_an_expiry_that_touches_no_other(world)
+    a_deployment_of_its_git_branch_gets_its_database_and_any_other_one_gets_devs(world)
+    devs_login_does_not_open_it(world)
+    an_edited_lifetime_counts_from_the_edit_and_a_name_changes_in_place(world)
+    an_expiry_that_somebody_took_away_comes_back(world)
+    a_temporary_branch_can_not_become_one_that_stays(world)
+    an_expired_environment_comes_back_with_a_refresh(world)
+    destroying_it_needs_no_unprotect_and_leaves_nothing_behind(world)
+
+
+def a_file_of_five_lines_is_an_environment_with_an_expiry_that_touches_no_other(world: World) -> None:
     stack = bring_up(world, 7, FEATURE)
     expiry = world.outputs(stack)["expires"][stack]
     assert 7 * DAY - 60 < seconds_until(expiry) <= 7 * DAY
@@ -49,12 +60,12 @@ def test_a_file_of_five_lines_is_an_environment_with_an_expiry_that_touches_no_o
         assert "expires" not in world.outputs(other)
 
 
-def test_a_deployment_of_its_git_branch_gets_its_database_and_any_other_one_gets_devs(world: World) -> None:
+def a_deployment_of_its_git_branch_gets_its_database_and_any_other_one_gets_devs(world: World) -> None:
     assert push(world, FEATURE) == id_of(world, "pr-7")
     assert push(world, "feature/other") == world.outputs("dev")["branches"]["dev"]
 
 
-def test_devs_login_does_not_open_it(world: World) -> None:
+def devs_login_does_not_open_it(world: World) -> None:
     dev, own = world.app_url("dev", "dev"), world.app_url("pr-7", "pr-7")
     with psycopg.connect(own) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("app_pr_7_1",)
@@ -63,7 +74,7 @@ def test_devs_login_does_not_open_it(world: World) -> None:
         psycopg.connect(f"{login}@{own.split('@')[1]}")
 
 
-def test_an_edited_lifetime_counts_from_the_edit_and_a_name_changes_in_place(world: World) -> None:
+def an_edited_lifetime_counts_from_the_edit_and_a_name_changes_in_place(world: World) -> None:
     id_, edited = id_of(world, "pr-7"), world.setting("pr-7", "branches")["pr-7"]
     world.edit("pr-7", branches={"pr-7": edited | {"expires": "2d", "name": "basket"}})
     world.up("pr-7")
@@ -75,13 +86,13 @@ def test_an_edited_lifetime_counts_from_the_edit_and_a_name_changes_in_place(wor
     world.up("pr-7", "--expect-no-changes")
 
 
-def test_an_expiry_that_somebody_took_away_comes_back(world: World) -> None:
+def an_expiry_that_somebody_took_away_comes_back(world: World) -> None:
     neon(world, "PATCH", f"/branches/{id_of(world, 'pr-7')}", branch={"expires_at": None}).raise_for_status()
     world.up("pr-7", "--refresh")
     assert branches(world)["pr-7"]["expires_at"] == world.outputs("pr-7")["expires"]["pr-7"]
 
 
-def test_a_temporary_branch_can_not_become_one_that_stays(world: World) -> None:
+def a_temporary_branch_can_not_become_one_that_stays(world: World) -> None:
     written = world.setting("pr-7", "branches")
     world.edit("pr-7", branches={"pr-7": {"from": {"stack": "dev", "branch": "dev"}}})
     said = refused(world, "up", "-s", "pr-7", "--yes", "--skip-preview")
@@ -91,7 +102,7 @@ def test_a_temporary_branch_can_not_become_one_that_stays(world: World) -> None:
     world.up("pr-7", "--expect-no-changes")
 
 
-def test_an_expired_environment_comes_back_with_a_refresh(world: World) -> None:
+def an_expired_environment_comes_back_with_a_refresh(world: World) -> None:
     before = id_of(world, "pr-7")
     world.add_orders("dev", "dev", 3)
     expire(world, "pr-7")
@@ -102,7 +113,7 @@ def test_an_expired_environment_comes_back_with_a_refresh(world: World) -> None:
     world.up("pr-7", "--refresh", "--expect-no-changes")
 
 
-def test_destroying_it_needs_no_unprotect_and_leaves_nothing_behind(world: World) -> None:
+def destroying_it_needs_no_unprotect_and_leaves_nothing_behind(world: World) -> None:
     there, running = set(branches(world)) - {"pr-7"}, len(computes(world))
     world.pulumi("destroy", "-s", "pr-7", "--yes")
     assert set(branches(world)) == there

@@ -16,7 +16,12 @@ from tests.e2e.conftest import World
 pytestmark = pytest.mark.e2e
 
 
-def test_promotion_and_rollback_move_the_app_between_branches_that_keep_their_rows(world: World) -> None:
+def test_production_moves_between_copies_of_dev(world: World) -> None:
+    promotion_and_rollback_move_the_app_between_branches_that_keep_their_rows(world)
+    a_branch_pinned_to_a_moment_has_no_row_that_came_later(world)
+
+
+def promotion_and_rollback_move_the_app_between_branches_that_keep_their_rows(world: World) -> None:
     first = world.orders("dev", "dev")
     assert world.serving()["branch"] == "prod-v1"
     world.add_orders("dev", "dev", 1000)
@@ -36,20 +41,40 @@ def test_promotion_and_rollback_move_the_app_between_branches_that_keep_their_ro
     assert len(deployments(world)) == built, "the way back builds nothing"
 
 
+def a_branch_pinned_to_a_moment_has_no_row_that_came_later(world: World) -> None:
+    then = world.orders("dev", "dev")
+    time.sleep(1.1)
+    moment = datetime.now(UTC)
+    time.sleep(1.1)
+    world.add_orders("dev", "dev", 7)
+    pinned = {"from": {"stack": "dev", "branch": "dev"}, "at": moment.isoformat(timespec="seconds")}
+    world.edit("prod", branches=world.setting("prod", "branches") | {"pinned": pinned}, serve="pinned")
+    assert f"as of {moment:%Y-%m-%d %H:%M:%S} UTC" in world.preview("prod")
+    world.up("prod")
+    assert world.serving()["rows"]["orders"] == then
+    world.up("prod", "--expect-no-changes")
+
+
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_a_second_up_changes_nothing(world: World, stack: str) -> None:
     world.up(stack, "--expect-no-changes")
 
 
-def test_what_dev_does_to_its_own_pointer_leaves_production_alone(world: World) -> None:
+def test_whatever_dev_does_to_itself_production_stays_as_it_is(world: World) -> None:
+    what_dev_does_to_its_own_pointer_leaves_production_alone(world)
+    for arguments in ((), ("--skip-preview",)):
+        destroying_dev_takes_nothing_of_production_along(world, arguments)
+    an_edited_source_of_a_branch_that_is_there_is_refused(world)
+
+
+def what_dev_does_to_its_own_pointer_leaves_production_alone(world: World) -> None:
     world.edit("dev", branches={"dev": None, "dev-2": {"from": {"branch": "dev"}}}, serve="dev-2")
     world.up("dev")
     world.preview("prod", "--expect-no-changes")
     assert world.outputs("dev")["served"]["branch"] == "dev-2"
 
 
-@pytest.mark.parametrize("arguments", [(), ("--skip-preview",)], ids=["with preview", "without preview"])
-def test_destroying_dev_takes_nothing_of_production_along(world: World, arguments: tuple[str, ...]) -> None:
+def destroying_dev_takes_nothing_of_production_along(world: World, arguments: tuple[str, ...]) -> None:
     before = world.serving()
     with pytest.raises(CommandError, match=HOOK):
         world.pulumi("destroy", "-s", "dev", "--yes", *arguments)
@@ -59,7 +84,7 @@ def test_destroying_dev_takes_nothing_of_production_along(world: World, argument
     world.preview("dev", "--expect-no-changes")
 
 
-def test_an_edited_source_of_a_branch_that_is_there_is_refused(world: World) -> None:
+def an_edited_source_of_a_branch_that_is_there_is_refused(world: World) -> None:
     branches = world.setting("prod", "branches")
     world.edit("prod", branches=branches | {"prod-v1": {"from": {"stack": "dev", "branch": "dev-2"}}})
     with pytest.raises(CommandError) as refused:
@@ -97,20 +122,6 @@ def test_devs_passwords_do_not_open_production(world: World) -> None:
             assert connection.execute("SELECT 1").fetchone(), "it opens dev"
         with pytest.raises(psycopg.OperationalError, match=r"authentication failed|not permitted to log in"):
             psycopg.connect(endpoint.sub(f"endpoint%3D{production}", url))
-
-
-def test_a_branch_pinned_to_a_moment_has_no_row_that_came_later(world: World) -> None:
-    then = world.orders("dev", "dev")
-    time.sleep(1.1)
-    moment = datetime.now(UTC)
-    time.sleep(1.1)
-    world.add_orders("dev", "dev", 7)
-    pinned = {"from": {"stack": "dev", "branch": "dev"}, "at": moment.isoformat(timespec="seconds")}
-    world.edit("prod", branches=world.setting("prod", "branches") | {"pinned": pinned}, serve="pinned")
-    assert f"as of {moment:%Y-%m-%d %H:%M:%S} UTC" in world.preview("prod")
-    world.up("prod")
-    assert world.serving()["rows"]["orders"] == then
-    world.up("prod", "--expect-no-changes")
 
 
 def deployments(world: World) -> list[str]:

@@ -185,3 +185,6 @@ def test_a_rollback_by_hand_leads_to_another_database_and_is_seen_and_put_right(
     assert world.serving()["branch"] == "prod-v2"
     assert world.post("/orders", world.outputs("prod")["domain"]) == 201
     world.preview("prod", "--refresh", "--expect-no-changes")
+    world.edit("prod", serve="prod-v1", accept={"branch": "prod-v2", "rows": "any"})
+    world.up("prod")
+    world.edit("prod", accept=None)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from localcloud.cloud import Cloud
 from localcloud.program import CommandError
-from tests.e2e.conftest import FROM_DEV, World
+from tests.e2e.conftest import FROM_DEV, World, make_world
 
 pytestmark = pytest.mark.e2e
 
@@ -24,9 +26,10 @@ def buy(world: World) -> None:
     assert world.post("/orders", world.outputs("prod")["domain"]) == 201
 
 
-def test_production_without_dev_says_what_to_do_first(bare: World) -> None:
-    bare.select("prod")
-    said = refused(bare, "preview")
+def test_production_without_dev_says_what_to_do_first(emptied: Cloud, tmp_path: Path) -> None:
+    without_dev = make_world(emptied, tmp_path, "without-dev")
+    without_dev.select("prod")
+    said = refused(without_dev, "preview")
     assert "the projects come from stack dev, which is missing or was never brought up" in said
     assert "Run pulumi up -s dev first" in said
     assert "Traceback" not in said
@@ -54,7 +57,14 @@ def test_a_source_that_dev_does_not_export_is_refused(world: World) -> None:
     world.edit("prod", branches=branches)
 
 
-def test_rows_that_would_be_left_behind_are_counted_refused_and_accepted_up_to_a_bound(world: World) -> None:
+def test_rows_that_visitors_wrote_are_never_left_behind_by_mistake(world: World) -> None:
+    rows_that_would_be_left_behind_are_counted_refused_and_accepted_up_to_a_bound(world)
+    the_branch_that_was_left_takes_no_more_writes_and_takes_them_again_after_the_way_back(world)
+    a_live_environment_serves_only_copies_of_what_it_serves(world)
+    a_lost_state_does_not_make_users_rows_look_like_copied_ones(world)
+
+
+def rows_that_would_be_left_behind_are_counted_refused_and_accepted_up_to_a_bound(world: World) -> None:
     buy(world)
     branches = world.setting("prod", "branches")
     world.edit("prod", branches=branches | {"prod-v2": FROM_DEV}, serve="prod-v2")
@@ -75,7 +85,7 @@ def test_rows_that_would_be_left_behind_are_counted_refused_and_accepted_up_to_a
     assert world.serving()["branch"] == "prod-v2"
 
 
-def test_the_branch_that_was_left_takes_no_more_writes_and_takes_them_again_after_the_way_back(world: World) -> None:
+def the_branch_that_was_left_takes_no_more_writes_and_takes_them_again_after_the_way_back(world: World) -> None:
     left = world.deployed_on("prod-v1")
     assert world.post("/orders", left) == 503
     assert world.health(left)["ok"], "reads go on"
@@ -84,12 +94,25 @@ def test_the_branch_that_was_left_takes_no_more_writes_and_takes_them_again_afte
     buy(world)
 
 
-def test_a_live_environment_serves_only_copies_of_what_it_serves(world: World) -> None:
+def a_live_environment_serves_only_copies_of_what_it_serves(world: World) -> None:
     world.edit("prod", safety={"phase": "live"}, serve="prod-v2")
     said = refused(world, "preview")
     assert "the environment is live (safety.phase), so its pointer can't move from prod-v1 to prod-v2" in said
     world.edit("prod", safety=None, serve="prod-v1")
     world.preview("prod")
+
+
+def a_lost_state_does_not_make_users_rows_look_like_copied_ones(world: World) -> None:
+    buy(world)
+    world.edit("prod", serve="prod-v2", accept=None, safety=None)
+    counted = re.search(r"\d+ rows \([^)]*\) were written to prod-v1 since it began", refused(world, "preview"))
+    assert counted
+    world.edit("prod", serve="prod-v1")
+    world.forget("environments:index:AppLogin::prod-v1")
+    world.up("prod")
+    world.edit("prod", serve="prod-v2")
+    assert counted[0] in refused(world, "preview")
+    world.edit("prod", serve="prod-v1")
 
 
 def test_an_app_that_is_not_healthy_never_gets_the_domain_and_the_next_up_goes_on(world: World) -> None:
@@ -118,19 +141,6 @@ def test_an_app_that_can_not_be_built_never_gets_the_domain_and_its_log_is_shown
     package.write_text(builds)
     world.up("prod")
     world.up("prod", "--expect-no-changes")
-
-
-def test_a_lost_state_does_not_make_users_rows_look_like_copied_ones(world: World) -> None:
-    buy(world)
-    world.edit("prod", serve="prod-v2", accept=None, safety=None)
-    counted = re.search(r"\d+ rows \([^)]*\) were written to prod-v1 since it began", refused(world, "preview"))
-    assert counted
-    world.edit("prod", serve="prod-v1")
-    world.forget("environments:index:AppLogin::prod-v1")
-    world.up("prod")
-    world.edit("prod", serve="prod-v2")
-    assert counted[0] in refused(world, "preview")
-    world.edit("prod", serve="prod-v1")
 
 
 def test_settings_that_pulumi_writes_itself_are_taken(world: World) -> None:

@@ -31,7 +31,16 @@ def names(world: World) -> list[str]:
     return sorted(branch["name"] for branch in neon(world, "GET", "/branches").json()["branches"])
 
 
-def test_a_branch_that_is_dropped_at_once_is_refused(world: World) -> None:
+def test_a_branch_goes_by_two_edits_and_nothing_of_it_is_left_over(world: World) -> None:
+    a_branch_that_is_dropped_at_once_is_refused(world)
+    the_served_branch_can_not_be_retired(world)
+    a_branch_is_retired_by_two_edits(world)
+    a_branch_with_copies_that_this_stack_does_not_know_can_not_be_retired(world)
+    a_deletion_that_neon_refuses_is_noticed_though_the_provider_reports_success(world)
+    a_released_branch_leaves_the_stack_and_stays_in_neon(world)
+
+
+def a_branch_that_is_dropped_at_once_is_refused(world: World) -> None:
     world.promote("prod-v2")
     branches = world.setting("prod", "branches")
     world.edit("prod", branches={"prod-v2": FROM_DEV})
@@ -41,14 +50,14 @@ def test_a_branch_that_is_dropped_at_once_is_refused(world: World) -> None:
     world.edit("prod", branches=branches)
 
 
-def test_the_served_branch_can_not_be_retired(world: World) -> None:
+def the_served_branch_can_not_be_retired(world: World) -> None:
     branches = world.setting("prod", "branches")
     world.edit("prod", branches=branches | {"prod-v2": {**FROM_DEV, "retire": True}})
     assert "prod-v2 serves. Serve another branch first" in refused(world)
     world.edit("prod", branches=branches)
 
 
-def test_a_branch_is_retired_by_two_edits(world: World) -> None:
+def a_branch_is_retired_by_two_edits(world: World) -> None:
     world.edit("prod", branches={"prod-v1": {**FROM_DEV, "retire": True}, "prod-v2": FROM_DEV})
     warning = "prod-v1 is retired: nothing is deleted yet. Dropping its line then deletes it, with every row on it"
     assert warning in " ".join(world.preview("prod").split())
@@ -63,7 +72,7 @@ def test_a_branch_is_retired_by_two_edits(world: World) -> None:
     world.up("prod", "--expect-no-changes")
 
 
-def test_a_branch_with_copies_that_this_stack_does_not_know_can_not_be_retired(world: World) -> None:
+def a_branch_with_copies_that_this_stack_does_not_know_can_not_be_retired(world: World) -> None:
     world.promote("prod-v3")
     parent = world.outputs("prod")["branches"]["prod-v2"]
     assert neon(world, "POST", "/branches", branch={"name": "by-hand", "parent_id": parent}).is_success
@@ -71,7 +80,7 @@ def test_a_branch_with_copies_that_this_stack_does_not_know_can_not_be_retired(w
     assert "prod-v2 can't be retired: Neon keeps a branch as long as it has copies, here by-hand" in refused(world)
 
 
-def test_a_deletion_that_neon_refuses_is_noticed_though_the_provider_reports_success(world: World) -> None:
+def a_deletion_that_neon_refuses_is_noticed_though_the_provider_reports_success(world: World) -> None:
     copy = next(
         found["id"] for found in neon(world, "GET", "/branches").json()["branches"] if found["name"] == "by-hand"
     )
@@ -96,7 +105,7 @@ def test_a_deletion_that_neon_refuses_is_noticed_though_the_provider_reports_suc
     world.up("prod", "--expect-no-changes")
 
 
-def test_a_released_branch_leaves_the_stack_and_stays_in_neon(world: World) -> None:
+def a_released_branch_leaves_the_stack_and_stays_in_neon(world: World) -> None:
     world.promote("prod-v4")
     id_ = world.outputs("prod")["branches"]["prod-v3"]
     world.edit("prod", branches={"prod-v3": {**FROM_DEV, "release": True}, "prod-v4": FROM_DEV})

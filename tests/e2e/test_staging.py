@@ -17,7 +17,13 @@ pytestmark = pytest.mark.e2e
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/Pulumi.staging.yaml"
 
 
-def test_the_example_serves_the_deployments_of_its_git_branch_and_is_protected(bare: World) -> None:
+def test_a_staging_environment_is_protected_gets_newer_data_and_is_taken_down(bare: World) -> None:
+    the_example_serves_the_deployments_of_its_git_branch_and_is_protected(bare)
+    it_gets_newer_data_and_lets_the_old_branch_go_by_two_edits(bare)
+    it_is_taken_down_as_it_is_described(bare)
+
+
+def the_example_serves_the_deployments_of_its_git_branch_and_is_protected(bare: World) -> None:
     bare.bring_up_dev()
     shutil.copy(EXAMPLE, bare.stack_file("staging"))
     bare.select("staging")
@@ -36,7 +42,7 @@ def test_the_example_serves_the_deployments_of_its_git_branch_and_is_protected(b
     bare.up("staging", "--expect-no-changes")
 
 
-def test_it_gets_newer_data_and_lets_the_old_branch_go_by_two_edits(bare: World) -> None:
+def it_gets_newer_data_and_lets_the_old_branch_go_by_two_edits(bare: World) -> None:
     bare.add_orders("dev", "dev", 5)
     both = {"staging-v1": FROM_DEV | {"retire": True}, "staging-v2": FROM_DEV}
     bare.edit("staging", branches=both, serve="staging-v2")
@@ -49,7 +55,7 @@ def test_it_gets_newer_data_and_lets_the_old_branch_go_by_two_edits(bare: World)
     bare.up("staging", "--expect-no-changes")
 
 
-def test_it_is_taken_down_as_it_is_described(bare: World) -> None:
+def it_is_taken_down_as_it_is_described(bare: World) -> None:
     bare.edit("staging", safety=None, branches={"staging-v2": FROM_DEV | {"retire": True}})
     bare.up("staging")
     bare.pulumi("state", "unprotect", "--all", "-s", "staging", "--yes")

@@ -32,7 +32,19 @@ def refused(world: World) -> str:
     return flat(error.value)
 
 
-def test_a_change_to_standard_migration_runs_nothing_while_nothing_is_pending(world: World) -> None:
+def test_the_schema_changes_in_place_and_each_migration_has_a_way_back(world: World) -> None:
+    a_change_to_standard_migration_runs_nothing_while_nothing_is_pending(world)
+    the_preview_shows_the_sql_and_the_run_leaves_rows_and_pointer_where_they_are(world)
+    the_apps_role_may_use_what_a_migration_made(world)
+    a_migration_that_loses_data_is_refused_until_the_edit_names_it(world)
+    a_migration_that_fails_on_productions_rows_fails_in_the_rehearsal_and_changes_nothing(world)
+    a_review_sees_the_measured_locks_and_the_next_edit_runs_what_was_rehearsed(world)
+    the_way_back_is_one_edit_and_counts_what_was_written_since(world)
+    what_was_taken_back_comes_again_like_any_other(world)
+    a_restore_point_can_be_adopted_and_served_when_neons_history_is_over(world)
+
+
+def a_change_to_standard_migration_runs_nothing_while_nothing_is_pending(world: World) -> None:
     world.edit("prod", strategy=STANDARD, safety=LIVE)
     world.up("prod")
     world.up("prod", "--expect-no-changes")
@@ -40,7 +52,7 @@ def test_a_change_to_standard_migration_runs_nothing_while_nothing_is_pending(wo
     assert "way_back" not in world.preview("prod"), "a preview without changes knows that nothing about it changes"
 
 
-def test_the_preview_shows_the_sql_and_the_run_leaves_rows_and_pointer_where_they_are(world: World) -> None:
+def the_preview_shows_the_sql_and_the_run_leaves_rows_and_pointer_where_they_are(world: World) -> None:
     domain = world.outputs("prod")["domain"]
     assert world.post("/orders", domain) == CREATED
     before, deployment = world.serving(), world.serving_deployment()
@@ -61,7 +73,7 @@ def test_the_preview_shows_the_sql_and_the_run_leaves_rows_and_pointer_where_the
     world.up("prod", "--expect-no-changes")
 
 
-def test_the_apps_role_may_use_what_a_migration_made(world: World) -> None:
+def the_apps_role_may_use_what_a_migration_made(world: World) -> None:
     add_migration(world, "0003_reviews", 'CREATE TABLE "reviews" ("id" serial PRIMARY KEY, "text" text NOT NULL);')
     world.up("prod")
     may = "SELECT has_table_privilege('app_prod_1', 'reviews', '{}')"
@@ -69,7 +81,7 @@ def test_the_apps_role_may_use_what_a_migration_made(world: World) -> None:
     assert granted == [True, True, False]
 
 
-def test_a_migration_that_loses_data_is_refused_until_the_edit_names_it(world: World) -> None:
+def a_migration_that_loses_data_is_refused_until_the_edit_names_it(world: World) -> None:
     file = add_migration(world, "0004_drop", 'ALTER TABLE "orders" DROP COLUMN "note";')
     said = refused(world)
     assert "0004_drop" in said
@@ -80,7 +92,7 @@ def test_a_migration_that_loses_data_is_refused_until_the_edit_names_it(world: W
     world.edit("prod", strategy=STANDARD)
 
 
-def test_a_migration_that_fails_on_productions_rows_fails_in_the_rehearsal_and_changes_nothing(world: World) -> None:
+def a_migration_that_fails_on_productions_rows_fails_in_the_rehearsal_and_changes_nothing(world: World) -> None:
     doubled = 'INSERT INTO "customers" ("email", "name") SELECT "email", "name" FROM "customers";'
     file = add_migration(world, "0004_doubled", doubled)
     with pytest.raises(CommandError) as failed:
@@ -94,7 +106,7 @@ def test_a_migration_that_fails_on_productions_rows_fails_in_the_rehearsal_and_c
     world.up("prod", "--expect-no-changes")
 
 
-def test_a_review_sees_the_measured_locks_and_the_next_edit_runs_what_was_rehearsed(world: World) -> None:
+def a_review_sees_the_measured_locks_and_the_next_edit_runs_what_was_rehearsed(world: World) -> None:
     add_migration(world, "0004_rated", 'ALTER TABLE "orders" ADD COLUMN "rating" integer;')
     world.edit("prod", strategy=STANDARD | {"stop_after_rehearsal": True})
     deployment = world.serving_deployment()
@@ -117,7 +129,7 @@ def test_a_review_sees_the_measured_locks_and_the_next_edit_runs_what_was_rehear
     assert world.sql("prod", "prod-v1", columns("orders", "rating")) == [(1,)]
 
 
-def test_the_way_back_is_one_edit_and_counts_what_was_written_since(world: World) -> None:
+def the_way_back_is_one_edit_and_counts_what_was_written_since(world: World) -> None:
     file = add_migration(world, "0005_paid", 'ALTER TABLE "orders" ADD COLUMN "paid" boolean DEFAULT false NOT NULL;')
     world.up("prod")
     outputs = world.outputs("prod")
@@ -139,7 +151,7 @@ def test_the_way_back_is_one_edit_and_counts_what_was_written_since(world: World
     world.up("prod", "--expect-no-changes")
 
 
-def test_what_was_taken_back_comes_again_like_any_other(world: World) -> None:
+def what_was_taken_back_comes_again_like_any_other(world: World) -> None:
     add_migration(world, "0005_paid", 'ALTER TABLE "orders" ADD COLUMN "paid" boolean DEFAULT true NOT NULL;')
     assert "0005_paid" in world.preview("prod")
     world.up("prod")
@@ -147,7 +159,7 @@ def test_what_was_taken_back_comes_again_like_any_other(world: World) -> None:
     assert "restored-restored" in world.outputs("prod")["way_back"]
 
 
-def test_a_restore_point_can_be_adopted_and_served_when_neons_history_is_over(world: World) -> None:
+def a_restore_point_can_be_adopted_and_served_when_neons_history_is_over(world: World) -> None:
     point = migration(world)["restorePoint"]
     assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED
     adopted = world.setting("prod", "branches") | {"kept": {"adopt": True, "name": point["name"]}}

@@ -13,7 +13,12 @@ from tests.e2e.visitors import PER_SECOND, Visitors, Writers
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-def test_no_request_fails_while_production_is_promoted_and_rolled_back(world: World) -> None:
+def test_while_production_moves_no_read_fails_or_takes_longer(world: World) -> None:
+    no_request_fails_while_production_is_promoted_and_rolled_back(world)
+    while_writes_wait_reads_are_as_fast_as_ever(world)
+
+
+def no_request_fails_while_production_is_promoted_and_rolled_back(world: World) -> None:
     visitors = Visitors(world.cloud.vercel_edge_url, world.outputs("prod")["domain"])
     with visitors.visiting():
         world.promote("prod-v2")
@@ -24,7 +29,7 @@ def test_no_request_fails_while_production_is_promoted_and_rolled_back(world: Wo
     assert len(visitors.branches) == 2, "both branches answered in their turn"
 
 
-def test_while_writes_wait_reads_are_as_fast_as_ever(world: World) -> None:
+def while_writes_wait_reads_are_as_fast_as_ever(world: World) -> None:
     edge, domain = world.cloud.vercel_edge_url, world.outputs("prod")["domain"]
     readers, writers = [Visitors(edge, domain) for _ in range(3)], Writers(edge, domain)
     world.edit("prod", accept={"branch": "prod-v1", "rows": "any"})

@@ -26,7 +26,15 @@ def versions(world: Upgraded, newer: str) -> dict[str, int]:
     return {"prod-v1": world.ask(older, "prod-v1", major)[0][0], "prod-v2": world.ask(newer, "prod-v2", major)[0][0]}
 
 
-def test_production_moves_to_a_newer_postgres_with_what_visitors_wrote_after_the_first_copy(
+def test_production_moves_to_a_newer_postgres_and_back_and_no_row_is_lost(old: Upgraded, newer: str) -> None:
+    production_moves_to_a_newer_postgres_with_what_visitors_wrote_after_the_first_copy(old, newer)
+    the_way_back_counts_what_was_written_on_the_newer_one_and_nothing_else(old, newer)
+    a_move_whose_copy_fails_leaves_production_as_it_was(old, newer)
+    a_branch_that_cannot_be_carried_over_is_refused_in_the_preview(old)
+    no_password_of_either_project_is_in_the_state(old)
+
+
+def production_moves_to_a_newer_postgres_with_what_visitors_wrote_after_the_first_copy(
     old: Upgraded, newer: str
 ) -> None:
     domain = old.outputs("prod")["domain"]
@@ -66,7 +74,7 @@ def test_production_moves_to_a_newer_postgres_with_what_visitors_wrote_after_the
     assert old.post("/orders", domain) == CREATED, "the sequences stand where they have to"
 
 
-def test_the_way_back_counts_what_was_written_on_the_newer_one_and_nothing_else(old: Upgraded, newer: str) -> None:
+def the_way_back_counts_what_was_written_on_the_newer_one_and_nothing_else(old: Upgraded, newer: str) -> None:
     old.edit("prod", serve="prod-v1")
     written = old.ask(newer, "prod-v2", "SELECT count(*) FROM orders")[0][0] - old.orders("prod", "prod-v1")
     with pytest.raises(CommandError) as refused:
@@ -89,7 +97,7 @@ def test_the_way_back_counts_what_was_written_on_the_newer_one_and_nothing_else(
     assert old.ask(newer, "prod-v2", "SELECT count(*) > 0 FROM orders") == [(True,)], "what has served isn't emptied"
 
 
-def test_a_move_whose_copy_fails_leaves_production_as_it_was(old: Upgraded, newer: str) -> None:
+def a_move_whose_copy_fails_leaves_production_as_it_was(old: Upgraded, newer: str) -> None:
     old.copy_into(newer, "prod-v3", "prod-v1")
     old.edit("prod", serve="prod-v1")
     old.up("prod")
@@ -109,7 +117,7 @@ def test_a_move_whose_copy_fails_leaves_production_as_it_was(old: Upgraded, newe
     old.up("prod", "--expect-no-changes")
 
 
-def test_a_branch_that_cannot_be_carried_over_is_refused_in_the_preview(old: Upgraded) -> None:
+def a_branch_that_cannot_be_carried_over_is_refused_in_the_preview(old: Upgraded) -> None:
     older = old.outputs("dev")["projects"]["neon"]
     branches = old.setting("prod", "branches")
     old.edit("prod", branches=branches | {"back": {"from": {"branch": "prod-v3"}, "project": older, "copy": "dump"}})
@@ -122,5 +130,5 @@ def test_a_branch_that_cannot_be_carried_over_is_refused_in_the_preview(old: Upg
     old.preview("prod", "--expect-no-changes")
 
 
-def test_no_password_of_either_project_is_in_the_state(old: Upgraded) -> None:
+def no_password_of_either_project_is_in_the_state(old: Upgraded) -> None:
     assert "npg_" not in old.pulumi("stack", "export", "-s", "prod")

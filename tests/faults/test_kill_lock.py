@@ -54,7 +54,12 @@ def lost(world: World, writers: Writers) -> list[tuple[str, int]]:
     return [written for written in writers.acknowledged if written[1] not in kept[written[0]]]
 
 
-def test_killed_under_the_lock_before_the_domain_moved_writes_go_on_where_they_were(world: World) -> None:
+def test_after_a_kill_while_writes_wait_they_go_on_by_themselves(world: World) -> None:
+    killed_under_the_lock_before_the_domain_moved_writes_go_on_where_they_were(world)
+    killed_after_the_domain_moved_and_before_the_commit_writes_go_on_on_both_branches(world)
+
+
+def killed_under_the_lock_before_the_domain_moved_writes_go_on_where_they_were(world: World) -> None:
     world.sql("prod", "prod-v1", "CREATE TABLE ballast AS SELECT n FROM generate_series(1, 3000000) AS n")
     left = world.outputs("prod")["branches"]["prod-v1"]
     with psycopg.connect(world.owner_url("prod", "prod-v1"), autocommit=True) as watching:
@@ -77,7 +82,7 @@ def test_killed_under_the_lock_before_the_domain_moved_writes_go_on_where_they_w
     world.up("prod")
 
 
-def test_killed_after_the_domain_moved_and_before_the_commit_writes_go_on_on_both_branches(world: World) -> None:
+def killed_after_the_domain_moved_and_before_the_commit_writes_go_on_on_both_branches(world: World) -> None:
     api = world.folder / "app" / "api"
     (api / "shop.js").write_text((api / "index.js").read_text())
     (api / "index.js").write_text(SLOW_ON_THE_DOMAIN)

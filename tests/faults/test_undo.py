@@ -43,7 +43,16 @@ def takes_writes(world: World, branch: str) -> None:
     assert world.post("/orders", DOMAIN) == 201
 
 
-def test_an_app_that_is_sick_on_the_domain_alone_loses_it_again_and_is_never_promoted_a_second_time(
+def test_whichever_step_of_a_cutover_fails_it_is_undone_and_the_next_up_goes_on(world: World) -> None:
+    an_app_that_is_sick_on_the_domain_alone_loses_it_again_and_is_never_promoted_a_second_time(world)
+    one_row_more_than_was_accepted_is_noticed_behind_the_fence_and_everything_is_undone(world)
+    a_fence_that_waited_is_raised_by_the_next_up_and_never_on_what_serves(world)
+    a_rotation_that_failed_can_be_taken_back_and_the_app_never_loses_its_login(world)
+    a_branch_whose_compute_is_gone_can_be_left_if_any_number_of_rows_is_accepted(world)
+    a_domain_that_somebody_elses_deployment_has_is_not_taken_without_a_word(world)
+
+
+def an_app_that_is_sick_on_the_domain_alone_loses_it_again_and_is_never_promoted_a_second_time(
     world: World,
 ) -> None:
     api = world.folder / "app" / "api"
@@ -76,7 +85,7 @@ def test_an_app_that_is_sick_on_the_domain_alone_loses_it_again_and_is_never_pro
     takes_writes(world, "prod-v1")
 
 
-def test_one_row_more_than_was_accepted_is_noticed_behind_the_fence_and_everything_is_undone(world: World) -> None:
+def one_row_more_than_was_accepted_is_noticed_behind_the_fence_and_everything_is_undone(world: World) -> None:
     add(world, "prod-v2")
     world.edit("prod", accept=None, safety={"rows_left_behind": 1_000_000})
     world.preview("prod")
@@ -93,7 +102,7 @@ def test_one_row_more_than_was_accepted_is_noticed_behind_the_fence_and_everythi
     takes_writes(world, "prod-v2")
 
 
-def test_a_fence_that_waited_is_raised_by_the_next_up_and_never_on_what_serves(world: World) -> None:
+def a_fence_that_waited_is_raised_by_the_next_up_and_never_on_what_serves(world: World) -> None:
     world.sql("prod", "prod-v2", "CREATE FUNCTION sneak() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'SELECT'")
     world.edit("prod", safety={"fence": "after"}, accept={"branch": "prod-v2", "rows": "any"}, serve="prod-v1")
     assert "the move is not finished: app_prod_1 may write through sneak()" in world.up("prod")
@@ -114,7 +123,7 @@ def test_a_fence_that_waited_is_raised_by_the_next_up_and_never_on_what_serves(w
     takes_writes(world, "prod-v1")
 
 
-def test_a_rotation_that_failed_can_be_taken_back_and_the_app_never_loses_its_login(world: World) -> None:
+def a_rotation_that_failed_can_be_taken_back_and_the_app_never_loses_its_login(world: World) -> None:
     handler = world.folder / "app" / "api" / "index.js"
     healthy = handler.read_text()
     handler.write_text("export default (request, response) => { response.statusCode = 500; response.end(); };\n")
@@ -134,7 +143,7 @@ def test_a_rotation_that_failed_can_be_taken_back_and_the_app_never_loses_its_lo
         assert connection.execute("SELECT current_user").fetchone() == ("app_prod_1",)
 
 
-def test_a_branch_whose_compute_is_gone_can_be_left_if_any_number_of_rows_is_accepted(world: World) -> None:
+def a_branch_whose_compute_is_gone_can_be_left_if_any_number_of_rows_is_accepted(world: World) -> None:
     headers = {"Authorization": f"Bearer {world.cloud.neon_api_key}"}
     base = f"{world.cloud.neon_api_host}/projects/{world.outputs('prod')['projects']['neon']}"
     branch = world_branches(world)["prod-v1"]
@@ -152,7 +161,7 @@ def test_a_branch_whose_compute_is_gone_can_be_left_if_any_number_of_rows_is_acc
     world.up("prod", "--expect-no-changes")
 
 
-def test_a_domain_that_somebody_elses_deployment_has_is_not_taken_without_a_word(world: World) -> None:
+def a_domain_that_somebody_elses_deployment_has_is_not_taken_without_a_word(world: World) -> None:
     world.forget("environments:index:Cutover::served")
     world.edit("prod", serve="sick", accept=None)
     assert "the rows that visitors wrote to it would be left behind, and how many" in failing(world)
