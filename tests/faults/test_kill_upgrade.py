@@ -33,7 +33,7 @@ def test_an_upgrade_that_was_killed_converges_by_the_documented_recovery(
     def is_emptied() -> None:
         wait_until(lambda: old.ask(newer, name, EMPTY) == [(True,)])
 
-    kill_at(old, f"environments:{step}", everything=True, after=after or is_emptied)
+    kill_at(old, f"environments:index:{step}", everything=True, after=after or is_emptied)
     if not after:
         assert old.ask(newer, name, EMPTY) == [(True,)], "it has no rows now"
     assert old.health(domain)["ok"], "whatever was killed, the app answers"

@@ -68,7 +68,11 @@ SAID = {
     ],
     "refused-live": ["production stays on `prod-v2`", "set safety.phase to beta"],
     "refused-settings": ["`prod`: refused", "min\\_cu 3 is above max\\_cu 2. Raise max\\_cu or lower min\\_cu"],
-    "refused-drop": ["`prod`: refused", "prod-v1 is dropped. It has neither retire: true nor", "cannot be deleted"],
+    "refused-drop": [
+        "`prod`: refused",
+        "branch prod-v1 has neither retire: true nor release: true",
+        "Nothing of it was deleted",
+    ],
     "redeploy": ["`prod`: production stays on prod-v2; its app is deployed again", "put the app back as it was"],
     "migration": [
         "`prod`: production stays on prod-v2; its app is deployed again",
