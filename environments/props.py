@@ -194,7 +194,8 @@ def _decoded(hint: Any, value: Any, path: str) -> Any:  # noqa: PLR0911, PLR0912
             pairs = zip(arguments, value, strict=True)
             return tuple(_decoded(each, found, f"{path}[{at}]") for at, (each, found) in enumerate(pairs))
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
-        return {key: _decoded(arguments[1], each, f"{path}.{key}") for key, each in value.items()}
+        # The engine's maps have no order; ours have one, so that a sentence about them is the same each time.
+        return {key: _decoded(arguments[1], each, f"{path}.{key}") for key, each in sorted(value.items())}
     if hint is int and isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer():
         return int(value)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):

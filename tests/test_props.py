@@ -85,6 +85,10 @@ def test_every_type_is_decoded_and_encoded_again() -> None:
     assert encode(found)["url"] == WIRE["url"], "what is secret by its type is hidden"
 
 
+def test_a_mapping_is_in_the_order_of_its_keys_since_the_engines_has_none() -> None:
+    assert list(made(counts={"prod-v2": 1.0, "prod-v1": 2.0}).counts) == ["prod-v1", "prod-v2"]
+
+
 def test_what_is_left_out_has_its_default_and_nothing_is_left_out_of_none() -> None:
     found = decode(All, {key: value for key, value in WIRE.items() if key not in ("kind", "tags", "note", "both")})
     assert (found.kind, found.tags, found.note, found.both) == ("clone", (), None, ("a", 1))

@@ -31,7 +31,7 @@ def test_an_upgrade_that_was_killed_converges_by_the_documented_recovery(
     old.copy_into(newer, name, "prod-v1")
 
     def is_emptied() -> None:
-        wait_until(lambda: old.ask(newer, name, EMPTY) == [(True,)])
+        wait_until(lambda: old.ask(newer, name, EMPTY) == [(True,)], seconds=60)
 
     kill_at(old, f"environments:index:{step}", everything=True, after=after or is_emptied)
     if not after:
