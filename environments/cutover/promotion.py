@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from environments import log
-from environments.clients.deadline import OutOfTimeError
+from environments.clients.deadline import OutOfTimeError, seconds_left
 from environments.clients.postgres import UNREACHABLE
 from environments.cutover.guard import missing_in, require_allowed, rows_in
 from environments.cutover.move import Move
@@ -33,6 +33,8 @@ from environments.props import known
 
 _DOMAIN_PATIENCE = 10.0
 """Seconds; short, since visitors write to the new branch meanwhile, and the deployment was healthy on its own host."""
+_TO_TELL = 1.0
+"""Seconds of the pause that are left when the health check gives up: so that what the app answered is told."""
 _COUNT_SECONDS = 20.0
 _LOOK_SECONDS = 2.0
 """For how long the domain is looked at while writes wait, after a promotion whose outcome isn't known."""
@@ -280,8 +282,9 @@ class Verify(MoveStep):
     sentence = "The domain must pass the health check, answered from {now}; else all of this is undone."
 
     def run(self) -> None:
-        move = self._move
-        probe(move.domain, move.deployment.health, move.branch.address.branch, _DOMAIN_PATIENCE)
+        move, left = self._move, seconds_left()
+        patience = _DOMAIN_PATIENCE if left is None else min(_DOMAIN_PATIENCE, max(0.0, left - _TO_TELL))
+        probe(move.domain, move.deployment.health, move.branch.address.branch, patience)
 
     def account(self, error: Exception) -> str:
         return _log_of(self._move, error)
