@@ -95,6 +95,10 @@ class Transfer(Typed[Inputs, Outputs]):
         log.info(f"{new.target.name} is filled from {new.source.name}: {filled}")
         return branch, Outputs(seconds=round(filled.seconds, 1))
 
+    def update(self, old: State[Inputs, Outputs], new: Inputs) -> Outputs:
+        """Fill nothing again."""
+        return old.outputs
+
     def read(self, old: State[Inputs, Outputs]) -> State[Inputs, Outputs] | None:
         """Keep what is known while the branch is there."""
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from environments.errors import StateError
@@ -40,8 +41,8 @@ class Checked(Generic[I]):
         return cls(inputs, (refusal,) if refusal else ())
 
 
-class Typed(Generic[I, O]):
-    """One kind of resource. A subclass names its dataclasses, `Typed[Inputs, Outputs]`, and overrides what it does.
+class Typed(ABC, Generic[I, O]):
+    """One kind of resource. A subclass names its dataclasses, `Typed[Inputs, Outputs]`, and what is done.
 
     `VERSION` is that of the state that this code writes. What isn't overridden keeps things as they are: `read`
     believes the state, `delete` leaves what was made.
@@ -65,13 +66,13 @@ class Typed(Generic[I, O]):
         """Tell whether an update is needed although no watched input changed."""
         return False
 
+    @abstractmethod
     def create(self, new: I) -> tuple[str, O]:
         """Make it, or find what an earlier create made that was cut short; return its id and outputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self, old: State[I, O], new: I) -> O:
         """Bring it to what `new` says."""
-        raise NotImplementedError
 
     def read(self, old: State[I, O]) -> State[I, O] | None:
         """Return it as it really is; None if it is gone."""

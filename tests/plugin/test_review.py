@@ -16,7 +16,7 @@ from environments.errors import RefusedError
 from environments.ids import BranchKey
 from environments.plugin import server
 from environments.props import Secret, hidden
-from environments.resources.typed import Checked, Typed
+from environments.resources.typed import Checked, State, Typed
 from environments.review import model
 from environments.review.file import read_review
 from environments.review.left_behind import LeftBehindError
@@ -43,6 +43,12 @@ class Thing(Typed[Inputs, Inputs]):
 
     def check(self, old: Inputs | None, new: Inputs) -> Checked[Inputs]:
         return self._check(new)
+
+    def create(self, new: Inputs) -> tuple[str, Inputs]:
+        raise AssertionError("a check makes nothing")
+
+    def update(self, old: State[Inputs, Inputs], new: Inputs) -> Inputs:
+        raise AssertionError("a check updates nothing")
 
 
 @pytest.fixture
