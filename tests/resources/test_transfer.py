@@ -90,6 +90,7 @@ def test_no_edit_fills_it_again_and_it_is_gone_with_its_branch(inputs: Inputs) -
     assert RESOURCE.changed(state, edited) == []
     assert not RESOURCE.check(inputs, edited).refusals
     assert RESOURCE.planned(state, edited)["seconds"] == 1.5, "a preview knows how long it took"
+    assert RESOURCE.update(state, edited) == state.outputs
     assert RESOURCE.read(state) == state
     gone = replace(state, inputs=replace(inputs, target=replace(inputs.target, branch=BranchId("br-none-00000000"))))
     assert RESOURCE.read(gone) is None
