@@ -18,6 +18,8 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -196,8 +198,16 @@ def imports_from(directory: Path) -> Iterator[None]:
                 del sys.modules[name]
 
 
+def end_after(parent: int) -> None:
+    """Ends this process once the one that started it is gone; a program has nobody left to answer to then."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
 def main() -> None:
-    """Serves until the engine ends it, whose address is the last argument."""
+    """Serves until the engine ends it, whose address is the last argument, or is gone."""
+    threading.Thread(target=end_after, args=(os.getppid(),), daemon=True).start()
     engine = sys.argv[-1] if len(sys.argv) > 1 else ""
     # A handler in Python can miss a signal that arrives just before the main thread waits; the engine then waits 5 s.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

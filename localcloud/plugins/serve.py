@@ -1,12 +1,15 @@
 """Starts a stand-in plugin: `python -m localcloud.plugins.serve neon` prints the port that the engine connects to."""
 
 import importlib.util
+import os
 import signal
 import sys
 from pathlib import Path
 from types import ModuleType
 
 PACKAGES = {"terraform-provider": "localcloud.plugins.neon", "vercel": "localcloud.plugins.vercel"}
+_WATCH_SECONDS = 0.5
+_END_SECONDS = 30
 
 
 def _import_protocol_only() -> None:
@@ -26,7 +29,8 @@ def _import_protocol_only() -> None:
 
 
 def main(plugin: str) -> None:
-    """Serves until the engine ends it."""
+    """Serves until the engine ends it, or is gone; calls that run then may end."""
+    engine = os.getppid()
     # A handler in Python can miss a signal that arrives just before the main thread waits; the engine then waits 5 s.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _import_protocol_only()
@@ -34,7 +38,9 @@ def main(plugin: str) -> None:
     package = importlib.import_module(PACKAGES[plugin]).PACKAGE
     running, port = server.listen(package)
     print(port, flush=True)
-    running.wait_for_termination()
+    while os.getppid() == engine:
+        running.wait_for_termination(timeout=_WATCH_SECONDS)
+    running.stop(grace=_END_SECONDS).wait()
 
 
 if __name__ == "__main__":
