@@ -23,7 +23,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "environments.migrations": ("plan", "database", "clients", "review"),
     "environments.branches": ("database", "clients"),
     "environments.cutover": ("plan", "migrations", "branches", "database", "clients", "review"),
-    "environments.resources": ("plan", "cutover", "migrations", "branches", "database", "plan", "clients", "review"),
+    "environments.resources": ("plan", "cutover", "migrations", "branches", "database", "clients", "review"),
     "environments.plugin": ("resources", "review"),
     "environments.program": (
         "resources",
@@ -72,13 +72,13 @@ def tree(path: Path) -> ast.Module:
 
 @functools.cache
 def imported(path: Path) -> frozenset[str]:
-    """Every module that the file imports, wherever in the file."""
+    """Every module that the file imports, wherever in the file, and each name from one, which may be a module too."""
     found: set[str] = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module)
+            found |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
     return frozenset(found)
 
 

@@ -69,11 +69,11 @@ def test_writers_wait_and_readers_do_not_until_it_is_rolled_back(database: Datab
         with locked(database) as lock:
             held, reads = time.monotonic(), load.reads
             there = ids(lock.sessions[0])
-            time.sleep(0.7)
+            time.sleep(1)
             assert ids(lock.sessions[0]) == there, "nobody writes"
             assert load.reads > reads + 50, "readers go on"
             # What a client hears of afterwards was committed before: the answer was on its way.
-            assert max(acknowledged(load).values()) < held + 0.1
+            assert max(acknowledged(load).values()) < held + 0.5
             released = time.monotonic()
         print(f"\nwrites went on {writes_go_on(load, released):.3f} s after the rollback")
         wait_until(lambda: len(ids(owner)) > len(there) + 20)
@@ -138,8 +138,7 @@ def test_transactions_over_two_tables_are_not_ended_while_it_is_taken(database: 
 
     taken = []
     with ThreadPoolExecutor() as threads:
-        for _ in range(4):
-            threads.submit(write)
+        writing = [threads.submit(write) for _ in range(4)]
         try:
             time.sleep(0.2)
             for _ in range(10):
@@ -151,7 +150,10 @@ def test_transactions_over_two_tables_are_not_ended_while_it_is_taken(database: 
                 time.sleep(0.05)
         finally:
             stopped.set()
+    for each in writing:
+        each.result()
     assert failures == []
+    assert run(owner, "SELECT count(*) > 0 FROM a") == [(True,)]
     print(f"\nlock taken in {statistics.median(taken):.3f} s, at most {max(taken):.3f} s")
 
 
@@ -170,7 +172,7 @@ def test_taking_it_takes_a_moment(database: Database, writing: int) -> None:
     assert load.failed_reads == []
 
 
-def test_a_transaction_that_has_written_may_commit_within_a_moment(database: Database) -> None:
+def test_a_transaction_that_has_written_may_commit_within_a_moment(database: Database, owner: Session) -> None:
     with ThreadPoolExecutor() as threads, database.app() as writer:
         run(writer, "BEGIN; INSERT INTO written VALUES (1)")
         taken = threading.Event()
@@ -181,7 +183,9 @@ def test_a_transaction_that_has_written_may_commit_within_a_moment(database: Dat
                 return ids(lock.sessions[0])
 
         taking = threads.submit(take)
-        time.sleep(0.1)
+        wait_until(
+            lambda: bool(run(owner, "SELECT 1 FROM pg_locks WHERE relation = 'written'::regclass AND NOT granted"))
+        )
         assert not taken.is_set()
         run(writer, "COMMIT")
         assert taking.result() == {1}
@@ -267,9 +271,9 @@ with write_lock([sys.argv[1]], [RoleName(sys.argv[2])]) as lock:
 @pytest.mark.parametrize("doing", ["nothing", "at work"])
 def test_after_a_kill_of_its_holder_writes_go_on(database: Database, owner: Session, doing: str) -> None:
     with under_load(database, [autocommit] * 4) as load, holder(database, doing) as process:
-        time.sleep(0.3)
+        time.sleep(1)
         before = time.monotonic()
-        assert max(acknowledged(load).values()) < before - 0.1, "nobody writes"
+        assert max(acknowledged(load).values()) < before - 0.3, "nobody writes"
         process.kill()
         print(f"\nwrites went on {writes_go_on(load, before):.3f} s after SIGKILL")
     assert not is_fenced(owner, database.role)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from environments.database.provenance import baseline
 from environments.database.rows import RowCount, count_rows
@@ -297,4 +296,3 @@ class History:
 
 ACTIONS: list[str] = sorted(name.removeprefix("_do_") for name in vars(History) if name.startswith("_do_"))
 Step = tuple[str, int, int, int]
-Steps = list[Any]

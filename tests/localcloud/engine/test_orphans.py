@@ -11,16 +11,9 @@ import time
 import pytest
 
 from localcloud.cloud import ROOT
+from localcloud.processes import Identity
 
-SECONDS = 10
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+SECONDS = 30
 
 
 @pytest.mark.parametrize(
@@ -40,12 +33,12 @@ def test_it_ends_when_the_engine_was_killed(command: list[str]) -> None:
         assert engine.stdout is not None
         pid, port = (int(engine.stdout.readline()) for _ in range(2))
         assert port > 0
-        assert alive(pid)
+        assert Identity.of(pid)
         engine.send_signal(signal.SIGKILL)
         deadline = time.monotonic() + SECONDS
-        while alive(pid) and time.monotonic() < deadline:
+        while Identity.of(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
-        left = alive(pid)
+        left = Identity.of(pid)
         if left:
             os.kill(pid, signal.SIGKILL)
     assert not left

@@ -164,9 +164,9 @@ class Project:
         return str(self.host.call("GET", f"{self.path}/endpoints/{endpoint}")["endpoint"]["current_state"])
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Return when the condition holds; fail at the deadline."""
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0, every: float = 0.02) -> None:
+    """Return when the condition, asked for `every` so many seconds, holds; fail at the deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(every)

@@ -45,9 +45,6 @@ class Recorder:
         body = {"message": message, "error": {"message": message, "code": "made_up"}}
         self.failures.append(Failure(pattern, (status, body), times))
 
-    def heal(self) -> None:
-        self.failures.clear()
-
     def taken(self) -> list[str]:
         """The requests since the last time, as `METHOD /path`."""
         lines = [str(request) for request in self.requests]
