@@ -214,9 +214,12 @@ class Neon(JsonApi):
     def address_of(
         self, project: NeonProject, branch: BranchId, database: DatabaseName, owner: RoleName
     ) -> Address | None:
-        """Return where a branch's database is reached; None while the branch has no compute."""
-        computes = self.endpoints(project, branch)
-        return Address(project, branch, computes[0].id, database, owner) if computes else None
+        """Return where a branch's database is reached; None while it has no compute that can write.
+
+        A branch has at most one of those, and any number that only read.
+        """
+        writing = [compute.id for compute in self.endpoints(project, branch) if compute.type == "read_write"]
+        return Address(project, branch, writing[0], database, owner) if writing else None
 
     def uri(self, address: Address, *, pooled: bool) -> str:
         """Return the URL of one database for its owner, with the password in it: a secret."""

@@ -246,7 +246,7 @@ class Promote(MoveStep):
     def _moved_all_the_same(self) -> bool:
         deadline = time.monotonic() + _LOOK_SECONDS
         while self._leads_to() != self._move.deployment.id:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or seconds_left() == 0:
                 return False
             time.sleep(_PAUSE)
         return True

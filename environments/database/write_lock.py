@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
+from environments.clients.deadline import at_most
 from environments.clients.lazy_imports import psycopg, sql
 from environments.clients.postgres import Connection, connected
 from environments.database.fence import GRACE, FenceError, refuse_prepared, revoke_writes
@@ -149,9 +150,9 @@ class WriteLock:
         """Let writers wait, and take the right to write in what is not committed yet.
 
         Transactions that have written get 0.25 s to commit; those of the app's roles are ended then. Raises FenceError,
-        and nobody waits any longer, if another one goes on for `patience` seconds.
+        and nobody waits any longer, if another one goes on for `patience` seconds, or for what is left of a time limit.
         """
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + at_most(patience, "writers do not wait yet")
         try:
             for database in self._databases:
                 database.lock(deadline)

@@ -176,11 +176,11 @@ def _found(noted: BranchToServe, project: NeonProject, branch: BranchId) -> Bran
     """Return what Neon and the branch itself say of a branch of `project`, with the names and roles of `noted`."""
     with Neon() as neon:
         name = neon.branch(project, branch).name
-        computes = neon.endpoints(project, branch)
-        if not computes:
-            raise NotReadyError(f"branch {name} has no compute")
-        found = replace(noted, key=BranchKey(name), project=project, id=branch, endpoint=computes[0].id)
-        with connected(neon.uri(known(found.address), pooled=False)) as connection:
+        address = neon.address_of(project, branch, noted.database, noted.owner)
+        if address is None:
+            raise NotReadyError(f"branch {name} has no compute that can write")
+        found = replace(noted, key=BranchKey(name), project=project, id=branch, endpoint=address.endpoint)
+        with connected(neon.uri(address, pooled=False)) as connection:
             mark = read_marker(connection, list(noted.roles), branch)
     baseline = Transaction(mark.baseline) if mark else EVERY_ROW
     return replace(found, baseline=baseline, claim=mark.claim if mark else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -399,6 +400,25 @@ def test_a_promotion_whose_reply_was_lost_is_looked_up_and_the_move_goes_on(worl
     assert world.done == MOVED
     assert outputs.served.branch == "prod-v2"
     assert said[0] == f"{LOST}. shop.example leads to dpl_prod-v2 all the same, so the move goes on"
+
+
+def test_where_the_pause_is_used_up_nobody_waits_while_it_is_looked_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promotion, "_LOOK_SECONDS", 60)
+    used_up: list[float] = []
+
+    def lost(_project: str, deployment: str, _domain: str) -> None:
+        world.do(f"promote {deployment}")
+        if deployment == DPL_2:
+            time.sleep(seconds_left() or 0)
+            used_up.append(time.monotonic())
+            raise LOST
+
+    monkeypatch.setattr(world, "promote", lost)
+    with pytest.raises(UndoneError):
+        cut_over.cut_over(replace(NEW, guard=replace(GUARD, write_pause=1)), OLD, None)
+    assert time.monotonic() - used_up[0] < 30
 
 
 def test_where_nobody_can_find_out_where_the_domain_leads_writes_go_on_and_both_branches_stay_open(

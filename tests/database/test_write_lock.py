@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from environments.clients.deadline import TimeLimit
 from environments.database import write_lock as module
 from environments.database.fence import FenceError, is_fenced
 from environments.database.rows import count_rows
@@ -219,6 +220,17 @@ def test_a_transaction_of_another_role_is_waited_for_and_named(database: Databas
         run(other, "COMMIT")
     with locked(database) as lock:
         assert ids(lock.sessions[0]) == {1, 2}
+
+
+def test_nobody_waits_for_longer_than_what_is_left_of_a_pause_of_writes(database: Database) -> None:
+    with database.owner() as other:
+        run(other, "BEGIN; INSERT INTO written VALUES (1)")
+        began = time.monotonic()
+        refused = pytest.raises(FenceError, match=r"has written to public\.written")
+        with refused, TimeLimit(1, "too long"), locked(database, patience=60):
+            pytest.fail("the other one has written")
+        assert time.monotonic() - began < 4
+        run(other, "COMMIT")
 
 
 def test_what_works_on_a_table_for_long_is_waited_for_and_named(database: Database, owner: Session) -> None:

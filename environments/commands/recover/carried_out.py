@@ -36,7 +36,7 @@ def carried_out(create: Resource, neon: Neon, vercel: Vercel, begun: datetime) -
         case providers.NEON_ENDPOINT:
             endpoint = create.inputs(providers.EndpointInputs)
             computes = neon.endpoints(known(endpoint.project_id), known(endpoint.branch_id))
-            return _only(create, [found.id for found in computes])
+            return _only(create, [found.id for found in computes if found.type == endpoint.type])
         case providers.VERCEL_PROJECT:
             return _vercel_project(vercel, create, begun)
         case providers.VERCEL_VARIABLE:

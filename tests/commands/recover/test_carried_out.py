@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import MagicMock, create_autospec
@@ -64,8 +65,10 @@ def test_a_compute_is_the_one_of_its_branch_and_two_are_ambiguous(neon: MagicMoc
     one = Endpoint(EndpointId("ep-1"), "read_write", disabled=False, min_cu=1, max_cu=1, suspend_seconds=300)
     two = Endpoint(EndpointId("ep-2"), "read_write", disabled=False, min_cu=1, max_cu=1, suspend_seconds=300)
     asked = create(providers.NEON_ENDPOINT, projectId=PROJECT, branchId="br-1", type="read_write")
-    neon.endpoints.side_effect = [[], [one], [one, two]]
+    replica = replace(one, id=EndpointId("ep-0"), type="read_only")
+    neon.endpoints.side_effect = [[], [replica], [replica, one], [one, two]]
     assert carried_out(asked, neon, vercel, BEGUN) is None
+    assert carried_out(asked, neon, vercel, BEGUN) is None, "somebody's read replica is not what it made"
     assert carried_out(asked, neon, vercel, BEGUN) == "ep-1"
     with pytest.raises(AmbiguousError, match=r"2 things may be what it made: ep-1, ep-2. Delete those"):
         carried_out(asked, neon, vercel, BEGUN)
