@@ -24,7 +24,7 @@ from environments.ids import (
     RoleName,
     StackName,
 )
-from environments.plan.topology import BranchPlan, Compute, NoBranch
+from environments.plan.topology import BranchPlan, NoBranch
 from environments.program.own import AppLogin, BranchSource, TemporaryBranch, Transfer, later, later_id
 from environments.resources import app_login, branch_source, temporary_branch, transfer
 
@@ -163,11 +163,6 @@ class Branch(pulumi.ComponentResource):
             source=source, target=target, database=DatabaseName(args.database), owner=RoleName(args.owner)
         )
         return Transfer(self._name, inputs, pulumi.ResourceOptions(parent=self))
-
-
-def size(compute: Compute) -> dict[str, float]:
-    """Return a compute's size as our own resources take it."""
-    return {"min_cu": compute.min_cu, "max_cu": compute.max_cu, "suspend": compute.suspend_seconds}
 
 
 def _held(parent: pulumi.Resource, args: BranchArgs) -> pulumi.ResourceOptions:

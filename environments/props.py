@@ -124,7 +124,7 @@ def decode(model: type[T], values: Mapping[str, Any], where: str = "") -> T:
     for field in fields_of(model):
         path = f"{where}{field.wire}"
         value = plain(values.get(field.wire))
-        if value is None and not _takes_none(field.type):
+        if value is None and not takes_none(field.type):
             if field.default is None:
                 raise StateError(f"{path} is missing")
             made[field.name] = field.default()
@@ -135,9 +135,7 @@ def decode(model: type[T], values: Mapping[str, Any], where: str = "") -> T:
 
 def plain(value: Any) -> Any:
     """Return a value without the sign that it is secret."""
-    if isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET_VALUE:
-        return value.get("value")
-    return value
+    return value.get("value") if is_secret(value) else value
 
 
 def is_secret(value: Any) -> bool:
@@ -164,11 +162,13 @@ def secrets_in(value: Any, *, secret: bool = False) -> Iterator[str]:
         yield value
 
 
-def _takes_none(hint: Any) -> bool:
-    return hint is type(None) or (_is_union(hint) and type(None) in typing.get_args(hint))
+def takes_none(hint: Any) -> bool:
+    """Tell whether a value of this type may be missing."""
+    return hint is type(None) or (is_union(hint) and type(None) in typing.get_args(hint))
 
 
-def _is_union(hint: Any) -> bool:
+def is_union(hint: Any) -> bool:
+    """Tell whether a type is one of several, however it is written."""
     return typing.get_origin(hint) in (typing.Union, types.UnionType)
 
 
@@ -176,7 +176,7 @@ def _decoded(hint: Any, value: Any, path: str) -> Any:  # noqa: PLR0911, PLR0912
     while typing.get_origin(hint) is Annotated:
         hint = typing.get_args(hint)[0]
     value = plain(value)
-    if _is_union(hint):
+    if is_union(hint):
         return _one_of(typing.get_args(hint), value, path)
     if value == UNKNOWN_VALUE:
         raise NotKnownError(f"{path} is not known before it is made")

@@ -196,10 +196,7 @@ class Neon(JsonApi):
 
     def keep_branch(self, project: NeonProject, branch: BranchId) -> None:
         """Let a branch live on that Neon was to delete at some time."""
-        self._done(
-            project,
-            self.call("PATCH", f"/projects/{project}/branches/{branch}", json={"branch": {"expires_at": None}}),
-        )
+        self.change_branch(project, branch, {"expires_at": None})
 
     def delete_branch(self, project: NeonProject, branch: BranchId) -> None:
         """Delete a branch with its rows and computes; one that is gone is no error, one that Neon keeps is."""

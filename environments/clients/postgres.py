@@ -83,7 +83,7 @@ def _connect(uri: str, wait_seconds: float) -> Connection:
         except TimeoutError:
             reason = "it did not answer in time"
         except psycopg.OperationalError as error:
-            reason = _first_line(error)
+            reason = first_line(error)
         at_most(_PAUSE, f"{_CONNECTING}: {reason}")
         if "authentication failed" in reason or time.monotonic() > deadline:
             raise NotReadyError(f"the database did not take a connection: {reason}")
@@ -102,5 +102,6 @@ def _close(connection: Connection) -> None:
     connection.close()
 
 
-def _first_line(error: psycopg.Error) -> str:
+def first_line(error: psycopg.Error) -> str:
+    """Return the first line of what Postgres says of an error: the rest repeats the statement."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

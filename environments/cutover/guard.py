@@ -69,17 +69,17 @@ class Missing:
 
 
 def rows_of(
-    leaving: ServedBranch, new: Pointer, *, point: RestorePoint | Unknown | None = None, planned: bool = False
+    leaving: ServedBranch, new: Pointer, *, point: RestorePoint | Unknown | None = None, again: bool = False
 ) -> RowCount:
     """Count what `leaving` holds and the branch of `new` doesn't: the rows that were written since its baseline.
 
     What was there when `new` was copied from it isn't left behind, so then the count is from that fork on. Of a copy
-    that is still to be made nothing is left behind: a clone, or, of a move that is `planned`, a copy that is made
-    again. A branch that can't be reached, or whose baseline says nothing of the database that it has, is a count with
-    something missing. `point` is the last restore point of `leaving`.
+    that is still to be made nothing is left behind: a clone, or one that the move makes `again`. A branch that can't be
+    reached, or whose baseline says nothing of the database that it has, is a count with something missing. `point` is
+    the last restore point of `leaving`.
     """
     copied = _was_copied(leaving, new)
-    if copied and (isinstance(new.branch.id, Unknown) or (planned and copies_again(leaving, new))):
+    if copied and (isinstance(new.branch.id, Unknown) or again):
         return RowCount(())
     try:
         missing = missing_in(leaving, new, point)

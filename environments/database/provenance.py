@@ -17,8 +17,8 @@ from typing import Final
 
 from environments.clients.postgres import Connection
 from environments.database.logins import existing
-from environments.database.marker import BranchMarker, Claim, read_marker, write_marker
-from environments.ids import BranchId, DeploymentId, RoleName, Transaction
+from environments.database.marker import read_marker
+from environments.ids import BranchId, RoleName, Transaction
 
 EVERY_ROW: Final = Transaction("0")
 """The baseline of a branch of unknown descent: each of its rows may be a user's."""
@@ -60,18 +60,3 @@ def missing_login(
             "made"
         )
     return broken(connection, branch, roles, baseline)
-
-
-def note_served(
-    connection: Connection,
-    branch: BranchId,
-    role: RoleName,
-    roles: Sequence[RoleName],
-    *,
-    served_by: DeploymentId | None,
-    claim: Claim | None,
-) -> None:
-    """Note on `branch` which deployment serves it with `role`, one of `roles`; its baseline stays."""
-    found = read_marker(connection, roles, branch)
-    began = found.baseline if found else EVERY_ROW
-    write_marker(connection, role, BranchMarker(branch, began, served_by, claim))

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from environments.clients.deadline import at_most
 from environments.clients.lazy_imports import psycopg, sql
-from environments.clients.postgres import Connection, connected
+from environments.clients.postgres import Connection, connected, first_line
 from environments.database.fence import GRACE, FenceError, refuse_prepared, revoke_writes
 from environments.database.schemas import user_schemas
 from environments.ids import RoleName
@@ -157,7 +157,7 @@ class WriteLock:
             for database in self._databases:
                 database.lock(deadline)
         except psycopg.Error as error:
-            raise FenceError(f"writes could not be made to wait: {_first_line(error)}") from None
+            raise FenceError(f"writes could not be made to wait: {first_line(error)}") from None
         self._heartbeat.start()
 
     def require_held(self) -> None:
@@ -166,7 +166,7 @@ class WriteLock:
             for session in self.sessions:
                 session.execute("SELECT 1")
         except psycopg.Error as error:
-            raise LockLostError(f"the lock on writes was lost: {_first_line(error)}") from None
+            raise LockLostError(f"the lock on writes was lost: {first_line(error)}") from None
 
     def commit(self) -> None:
         """Let the app's roles write no more, whether they wait or come later.
@@ -178,7 +178,7 @@ class WriteLock:
             for session in self.sessions:
                 session.execute("COMMIT")
         except psycopg.Error as error:
-            raise LockLostError(f"the lock on writes was lost: {_first_line(error)}") from None
+            raise LockLostError(f"the lock on writes was lost: {first_line(error)}") from None
 
     def stop(self) -> None:
         """End the heartbeat; the lock ends with its sessions."""
@@ -241,7 +241,7 @@ class _Database:
                 "pointer, or a migration. Run it again once that has ended"
             ) from None
         except psycopg.Error as error:
-            raise FenceError(f"the fence can't be raised: {_first_line(error)}") from None
+            raise FenceError(f"the fence can't be raised: {first_line(error)}") from None
 
     def lock(self, deadline: float) -> None:
         """Begin a transaction, lock every table in it and take the right to write.
@@ -338,7 +338,3 @@ class _Database:
             _Obstacle(pid, RoleName(role or "?"), str(mode), str(table), since, prepared)
             for pid, role, mode, table, since, prepared, _ in found
         ]
-
-
-def _first_line(error: psycopg.Error) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

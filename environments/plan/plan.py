@@ -83,7 +83,6 @@ def plan(settings: Settings, stack: str, exports: Mapping[str, StackExports], di
     production = settings.target == "production"
     return Topology(
         stack=stack,
-        strategy=settings.strategy.kind,
         vercel_targets=_VERCEL_TARGETS[settings.target],
         git_branch=settings.git_branch,
         sensitive=settings.target != "development",

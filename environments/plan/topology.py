@@ -195,7 +195,6 @@ class Topology:
     """
 
     stack: str
-    strategy: str
     vercel_targets: tuple[str, ...]
     git_branch: str | None
     sensitive: bool

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from environments.plugin.registry import MODULES, resource_of
-from environments.props import Flag, Unknown, fields_of
+from environments.props import Unknown, fields_of, is_union, takes_none
 from environments.version import VERSION
 
 _PLAIN: Final = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -45,9 +44,9 @@ def package_schema() -> dict[str, Any]:
 def _object(model: type[Any], named: dict[str, type[Any]]) -> dict[str, Any]:
     properties, required = {}, []
     for field in fields_of(model):
-        secret = {"secret": True} if Flag.SECRET in field.flags else {}
+        secret = {"secret": True} if field.secret else {}
         properties[field.wire] = _type(field.type, named) | secret
-        if field.default is None and not _optional(field.type):
+        if field.default is None and not takes_none(field.type):
             required.append(field.wire)
     return {"description": _described(model), "properties": properties, "required": required}
 
@@ -56,19 +55,11 @@ def _described(model: type[Any]) -> str:
     return " ".join((model.__doc__ or "").split())
 
 
-def _optional(hint: Any) -> bool:
-    return _is_union(hint) and type(None) in typing.get_args(hint)
-
-
-def _is_union(hint: Any) -> bool:
-    return typing.get_origin(hint) in (typing.Union, types.UnionType)
-
-
 def _type(hint: Any, named: dict[str, type[Any]]) -> dict[str, Any]:  # noqa: PLR0911 - one return a kind
     while typing.get_origin(hint) is Annotated:
         hint = typing.get_args(hint)[0]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if _is_union(hint):
+    if is_union(hint):
         return _type(next(each for each in arguments if each not in (Unknown, type(None))), named)
     if isinstance(hint, typing.NewType):
         return _type(hint.__supertype__, named)

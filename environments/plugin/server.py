@@ -33,7 +33,6 @@ from environments.review.left_behind import LeftBehindError
 from environments.review.telling import record
 from environments.version import VERSION
 
-PACKAGE = "environments"
 _WORKERS = 32
 _WATCH_SECONDS = 0.5
 _END_SECONDS = 300.0

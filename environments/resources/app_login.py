@@ -16,12 +16,13 @@ from typing import Any, Final
 from environments import log
 from environments.branches.deleted import still_there
 from environments.branches.dropped import KeptError, kept_refusal
+from environments.branches.shareable import claims_on
 from environments.clients.http import NotFoundError
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, connected
 from environments.database.login import KeptLogin, Login, LoginSpec, make_login, marker_of, renew_login
 from environments.database.logins import shut_out_others
-from environments.database.marker import ClaimedError, read_claims, read_marker
+from environments.database.marker import ClaimedError, read_marker
 from environments.database.provenance import EVERY_ROW, missing_login
 from environments.ids import BranchId, BranchKey, DeletionPolicy, Fingerprint, RoleName, Transaction
 from environments.props import UNKNOWN_VALUE, Secret, Unknown, Unwatched, known
@@ -126,12 +127,12 @@ class AppLogin(Typed[Inputs, Outputs]):
         if policy not in ("delete", "expire"):
             return
         try:
-            with Neon() as neon, connected(neon.uri(address, pooled=False)) as connection:
-                claims = read_claims(connection, address.branch)
+            with Neon() as neon:
+                claims = claims_on(neon, address)
         except NotFoundError:
             return
         if claims:
-            stacks = ", ".join(sorted({claim.stack for claim in claims.values()}))
+            stacks = ", ".join(sorted({claim.stack for claim in claims}))
             raise ClaimedError(
                 f"{stacks} serves from branch {address.branch}. Nothing was deleted: put the branch's line back"
             )
@@ -143,10 +144,7 @@ class AppLogin(Typed[Inputs, Outputs]):
         again. Which rows are new can't be known on such a branch: from then on every row counts.
         """
         address, role = known(old.inputs.address), old.inputs.role
-        try:
-            with Neon() as neon:
-                neon.branch(address.project, address.branch)
-        except NotFoundError:
+        if still_there(address.project, address.branch) is None:
             return None
         try:
             with Neon() as neon, connected(neon.uri(address, pooled=False)) as connection:

@@ -101,9 +101,9 @@ def _reviewed(old: Pointer | None, new: Pointer, guard: Guard) -> MoveReview | N
     if refusal := move_refusal(old, new, again=again):
         raise CutoverRefusedError(refusal)
     leaving = old.branch.made()
-    count = rows_of(leaving, new, point=old.restore_point, planned=True)
-    require_allowed(guard, count, leaving.key)
     move = move_between(old, new)
+    count = rows_of(leaving, new, point=old.restore_point, again=move.again)
+    require_allowed(guard, count, leaving.key)
     if move.again and (refusal := pause_refusal(new)):
         raise CutoverRefusedError(refusal)
     return move_review(old, new, count, explain(steps_of(move, old)), again=again, copied=move.again)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from environments import log
-from environments.clients.http import NotFoundError
+from environments.branches.deleted import still_there
 from environments.clients.neon import Address, Endpoint, Neon, OperationFailedError
 from environments.clients.postgres import UNREACHABLE, connected
 from environments.cutover.guard import no_swap
@@ -145,13 +145,8 @@ class ExternalLogin(Typed[Inputs, Outputs]):
 
     def read(self, old: State[Inputs, Outputs]) -> State[Inputs, Outputs]:
         """Forget the logins on branches that are gone."""
-        gone = set()
-        with Neon() as neon:
-            for branch, place in old.outputs.visited.items():
-                try:
-                    neon.branch(place.address.project, branch)
-                except NotFoundError:
-                    gone.add(branch)
+        visited = old.outputs.visited.items()
+        gone = {branch for branch, place in visited if still_there(place.address.project, branch) is None}
         return replace(
             old,
             outputs=replace(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from environments import log
-from environments.clients.http import NotFoundError
+from environments.branches.deleted import still_there
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
 from environments.database.copy.carry_over import carry_over, copy_refusal
@@ -101,12 +101,8 @@ class Transfer(Typed[Inputs, Outputs]):
 
     def read(self, old: State[Inputs, Outputs]) -> State[Inputs, Outputs] | None:
         """Keep what is known while the branch is there."""
-        try:
-            with Neon() as neon:
-                neon.branch(known(old.inputs.target.project), known(old.inputs.target.branch))
-        except NotFoundError:
-            return None
-        return old
+        there = still_there(known(old.inputs.target.project), known(old.inputs.target.branch))
+        return old if there else None
 
 
 def _judged(new: Inputs, source: NeonProject, branch: BranchId, target: NeonProject) -> tuple[str, list[str]]:
