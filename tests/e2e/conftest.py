@@ -15,7 +15,7 @@ import pytest
 
 from localcloud import engine, lifecycle
 from localcloud.cloud import ROOT, Cloud
-from localcloud.program import Program
+from localcloud.program import CommandError, Program
 from localcloud.workspace import make_workspace
 
 DEVS = {"stack": "dev", "branch": "dev"}
@@ -64,6 +64,20 @@ class World(Program):
         health = self.health(outputs["domain"])
         keys = {branch: key for key, branch in outputs["branches"].items()}
         return health | {"branch": keys.get(health["branch"], health["branch"])}
+
+    def served_id(self) -> str:
+        """Return the id of the branch that answers at production's domain."""
+        return str(self.health(self.outputs("prod")["domain"])["branch"])
+
+    def deployments(self) -> list[str]:
+        """Return the ids of the deployments that production remembers."""
+        return [built["deployment"] for built in self.resource("prod", ":Deployment::served")["outputs"]["built"]]
+
+    def refused(self, *command: str) -> str:
+        """Run pulumi, which must fail, and return what it said in one line."""
+        with pytest.raises(CommandError) as error:
+            self.pulumi(*command)
+        return " ".join(str(error.value).split())
 
     def sql(self, stack: str, branch: str, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement as the owner of a branch's database."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +11,7 @@ import httpx
 from environments.clients.app_files import app_files
 from environments.settings.pull_request import stack_file
 from tests.e2e.conftest import World
+from tests.localcloud.neon.hosting import wait_until
 
 PATIENCE = 20.0
 
@@ -68,7 +67,7 @@ def push(world: World, git_branch: str) -> str:
     ]
     body = {"project": projects(world)["vercel"], "files": files, "gitMetadata": {"commitRef": git_branch}}
     made = vercel(world, "POST", "/v13/deployments", **body)
-    wait_until(lambda: vercel(world, "GET", f"/v13/deployments/{made['id']}")["readyState"] == "READY")
+    wait_until(lambda: vercel(world, "GET", f"/v13/deployments/{made['id']}")["readyState"] == "READY", PATIENCE)
     return str(world.health(made["url"])["branch"])
 
 
@@ -77,17 +76,9 @@ def expire(world: World, name: str) -> None:
     id_ = branches(world)[name]["id"]
     soon = (datetime.now(UTC) + timedelta(seconds=5)).isoformat(timespec="seconds").replace("+00:00", "Z")
     neon(world, "PATCH", f"/branches/{id_}", branch={"expires_at": soon}).raise_for_status()
-    wait_until(lambda: name not in branches(world))
+    wait_until(lambda: name not in branches(world), PATIENCE)
 
 
 def seconds_until(moment: str) -> float:
     """Return how far away an RFC 3339 time is."""
     return (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Return once it holds; fail after 20 s."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -39,7 +39,7 @@ class Shop(World):
     def adopt(self, stack: str) -> str:
         return self.environments("adopt", "-s", stack)
 
-    def refused(self, *command: str) -> str:
+    def fails(self, *command: str) -> str:
         """Run a command that must fail, and return what it said in one line."""
         with pytest.raises(CommandError) as error:
             self.run(*command)
@@ -104,7 +104,7 @@ def test_projects_that_were_made_by_hand_come_under_the_program_and_go_on_like_a
 def without_the_command_nothing_is_made_twice_and_the_preview_names_it(shop: Shop) -> None:
     before = shop.existing()
     for command in (("preview",), ("up", "--yes", "--skip-preview")):
-        said = shop.refused("pulumi", *command, "-s", "prod", "--non-interactive", "--color=never")
+        said = shop.refused(*command, "-s", "prod")
         assert "the stack file adopts branch main, but this stack's state doesn't hold it yet" in said
         assert "environments adopt -s prod" in said
         assert "Traceback" not in said
@@ -113,7 +113,7 @@ def without_the_command_nothing_is_made_twice_and_the_preview_names_it(shop: Sho
 
 def a_branch_that_is_not_there_can_not_be_adopted(shop: Shop) -> None:
     shop.edit("prod", branches={"main": MAIN, "nowhere": {"adopt": True}})
-    assert "the project has none called nowhere" in shop.refused(
+    assert "the project has none called nowhere" in shop.fails(
         sys.executable, "-m", "environments", "adopt", "-s", "prod"
     )
     shop.edit("prod", branches={"main": MAIN})
@@ -131,7 +131,7 @@ def variables_that_are_not_the_environments_alone_are_refused_together(shop: Sho
         hand.forget(id_)
     managed = hand.variable("DATABASE_URL", hand.url("main"), "production", **INTEGRATION)
     wide = hand.variable("DATABASE_URL_UNPOOLED", hand.url("main"), "production", "preview")
-    said = shop.refused(sys.executable, "-m", "environments", "adopt", "-s", "prod")
+    said = shop.fails(sys.executable, "-m", "environments", "adopt", "-s", "prod")
     assert f"DATABASE_URL ({managed}) belongs to an integration, and only the integration can change it" in said
     assert f"DATABASE_URL_UNPOOLED exists as {wide} for production, preview, but this stack writes it for" in said
     assert "postgresql://" not in said
@@ -157,7 +157,7 @@ def the_command_takes_over_what_is_there_and_changes_nothing_in_the_clouds(shop:
 def an_app_that_does_not_name_its_database_is_replaced_only_by_name(shop: Shop) -> None:
     shop.edit("prod", app={"path": "app", "health": {"path": "/orders"}})
     preview = ("pulumi", "preview", "-s", "prod", "--non-interactive", "--color=never")
-    said = shop.refused(*preview)
+    said = shop.fails(*preview)
     assert f"which serves {shop.hand.domain} now, doesn't tell which database it uses. If that is main, nothing" in said
     accept = re.search(r"pulumi config set accept '(\{[^']+\})'", said)
     assert accept
@@ -168,7 +168,7 @@ def an_app_that_does_not_name_its_database_is_replaced_only_by_name(shop: Shop) 
 
 def a_login_that_the_app_still_needs_is_not_shut_before_the_domain_has_moved(shop: Shop) -> None:
     shop.edit("prod", branches={"main": {"adopt": True}})
-    said = shop.refused("pulumi", "preview", "-s", "prod", "--non-interactive", "--color=never")
+    said = shop.refused("preview", "-s", "prod")
     assert "would lose its login before the domain has moved: write logins: keep at environments:branches.main" in said
     shop.edit("prod", branches={"main": MAIN})
 
@@ -224,7 +224,7 @@ def dev_is_adopted_in_the_same_way_and_stays_protected_if_its_line_says_so(shop:
     assert "To keep it, write protected: true at environments:branches.dev" in said
 
     hand.variable("DATABASE_URL", hand.url("dev"), "preview", "development")
-    said = shop.refused("pulumi", "preview", "-s", "dev", "--non-interactive", "--color=never")
+    said = shop.refused("preview", "-s", "dev")
     assert "the Vercel project has DATABASE_URL already, for preview, development" in said
     branches, computes, variables = shop.existing()
     assert shop.adopt("dev").count("taken over as") == 1, "what came in the meantime"
@@ -240,7 +240,7 @@ def dev_is_adopted_in_the_same_way_and_stays_protected_if_its_line_says_so(shop:
 
 def what_was_adopted_is_promoted_to_and_rolled_back_to(shop: Shop) -> None:
     shop.edit("prod", branches={"main": {"adopt": True}, "prod-v2": FROM_DEV}, serve="prod-v2")
-    said = shop.refused("pulumi", "preview", "-s", "prod", "--non-interactive", "--color=never")
+    said = shop.refused("preview", "-s", "prod")
     rows = re.search(r'"branch": "main", "rows": (\d+)', said)
     assert rows, "which rows of an adopted branch are users' isn't known, so all count"
     shop.edit("prod", accept={"branch": "main", "rows": int(rows[1])})

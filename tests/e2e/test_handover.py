@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import psycopg
 import pytest
@@ -29,15 +28,6 @@ def visited(world: World) -> Iterator[None]:
         yield
     assert set(visitors.answers) == {"200"}, visitors.answers
     assert len(visitors.branches) == 1, visitors.branches
-
-
-def served_id(world: World) -> str:
-    return str(world.health(world.outputs("prod")["domain"])["branch"])
-
-
-def deployments(world: World) -> list[Any]:
-    """Return the deployments that production remembers."""
-    return list(world.resource("prod", ":Deployment::served")["outputs"]["built"])
 
 
 def claims(url: str) -> list[str]:
@@ -70,7 +60,7 @@ def a_released_branch_lets_its_copy_keep_its_source(world: World) -> None:
     world.edit("prod", strategy={"kind": "pointer-swap"}, serve=DEVS)
     world.up("prod")
     id_ = world.outputs("dev")["branches"]["dev"]
-    assert served_id(world) == id_
+    assert world.served_id() == id_
 
     taken = {"compute": AS_PRODUCTION, "name": "prod-v2", "release": True}
     with visited(world):
@@ -81,7 +71,7 @@ def a_released_branch_lets_its_copy_keep_its_source(world: World) -> None:
         world.edit("dev", branches={"dev-2": DEV_2})
         world.up("dev")
     assert list(world.outputs("dev")["branches"]) == ["dev-2"]
-    assert served_id(world) == id_
+    assert world.served_id() == id_
     for stack in ("dev", "prod"):
         world.preview(stack, "--expect-no-changes")
 
@@ -94,7 +84,7 @@ def nothing_more_can_be_cloned_from_what_was_released(world: World) -> None:
 
 
 def production_adopts_the_branch_that_it_serves_and_no_visitor_notices(world: World) -> None:
-    id_, deployment, built = served_id(world), world.serving_deployment(), deployments(world)
+    id_, deployment, built = world.served_id(), world.serving_deployment(), world.deployments()
     url = owners_url(world, id_)
     assert len(claims(url)) == 1
     with psycopg.connect(url) as connection:
@@ -114,9 +104,9 @@ def production_adopts_the_branch_that_it_serves_and_no_visitor_notices(world: Wo
         assert world.post("/orders", world.outputs("prod")["domain"]) == 201
         world.up("prod")
         assert world.post("/orders", world.outputs("prod")["domain"]) == 201
-    assert served_id(world) == id_
+    assert world.served_id() == id_
     assert world.outputs("prod")["branches"]["prod-v2"] == id_
-    assert (world.serving_deployment(), deployments(world)) == (deployment, built), "nothing was built or promoted"
+    assert (world.serving_deployment(), world.deployments()) == (deployment, built), "nothing was built or promoted"
     for shut in (url, devs):
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(shut).close()
@@ -126,7 +116,7 @@ def production_adopts_the_branch_that_it_serves_and_no_visitor_notices(world: Wo
 
 
 def the_way_back_and_forth_needs_one_edit_and_builds_nothing(world: World) -> None:
-    built = deployments(world)
+    built = world.deployments()
     world.edit("prod", serve="prod-v1")
     with pytest.raises(CommandError) as error:
         world.preview("prod")
@@ -139,6 +129,6 @@ def the_way_back_and_forth_needs_one_edit_and_builds_nothing(world: World) -> No
     world.edit("prod", serve="prod-v2")
     world.up("prod")
     assert world.serving()["branch"] == "prod-v2"
-    assert {found["deployment"] for found in deployments(world)} == {found["deployment"] for found in built}
+    assert set(world.deployments()) == set(built)
     for stack in ("dev", "prod"):
         world.up(stack, "--expect-no-changes")

@@ -7,7 +7,6 @@ import re
 import psycopg
 import pytest
 
-from localcloud.program import CommandError
 from tests.e2e.conftest import AS_PRODUCTION, DEVS, World
 
 pytestmark = pytest.mark.e2e
@@ -15,17 +14,11 @@ pytestmark = pytest.mark.e2e
 
 def refused(world: World, stack: str, command: str = "preview") -> str:
     """Run pulumi, which must fail, and return what it said in one line."""
-    with pytest.raises(CommandError) as error:
-        world.pulumi(command, "-s", stack, *(["--yes", "--skip-preview"] if command == "up" else []))
-    return " ".join(str(error.value).split())
+    return world.refused(command, "-s", stack, *(["--yes", "--skip-preview"] if command == "up" else []))
 
 
 def devs_id(world: World) -> str:
     return str(world.outputs("dev")["branches"]["dev"])
-
-
-def served_id(world: World) -> str:
-    return str(world.health(world.outputs("prod")["domain"])["branch"])
 
 
 def test_production_moves_to_devs_branch_and_back_and_dev_takes_nothing_away_from_it(world: World) -> None:
@@ -65,7 +58,7 @@ def production_moves_to_devs_branch_and_nothing_of_devs_is_touched(world: World)
     assert re.search(r"neon:index:\w+ +\S+ +(create|replace|delete)", preview) is None
 
     world.up("prod")
-    assert served_id(world) == devs_id(world)
+    assert world.served_id() == devs_id(world)
     assert world.outputs("prod")["served"]["branch"] == "dev/dev"
     assert world.owner_url("dev", "dev") == owner, "dev's owner keeps its password"
     for url in (owner, app):
@@ -88,7 +81,7 @@ def dev_can_not_shrink_retire_or_replace_what_production_points_to(world: World)
         assert "prod serves from dev, and this would leave it with min_cu 0.25, needed at least 1" in said
     world.edit("dev", branches={"dev": {"compute": AS_PRODUCTION}, "dev-2": {"from": {"branch": "dev"}}}, serve="dev-2")
     world.up("dev")
-    assert served_id(world) == devs_id(world)
+    assert world.served_id() == devs_id(world)
     world.preview("prod", "--expect-no-changes")
     assert world.serving()["ok"]
 
@@ -123,18 +116,18 @@ def the_way_back_builds_nothing_and_counts_what_visitors_wrote(world: World) -> 
     assert "were written to dev/dev since it began and would be left behind on it" in said
     rows = int(re.search(r'"rows": (\d+)', said)[1])  # type: ignore[index]
     world.edit("prod", accept={"branch": "dev/dev", "rows": rows})
-    built = deployments(world)
+    built = world.deployments()
     assert 'pulumi config set serve \'{"stack": "dev", "branch": "dev"}\'' in " ".join(world.preview("prod").split())
     world.up("prod")
     assert world.serving()["branch"] == "prod-v1"
 
     world.edit("prod", serve=DEVS)
     world.up("prod")
-    assert served_id(world) == devs_id(world)
+    assert world.served_id() == devs_id(world)
     world.edit("prod", serve="prod-v1")
     world.up("prod")
     assert world.serving()["branch"] == "prod-v1"
-    assert deployments(world) == built, "forth and back, nothing is built"
+    assert world.deployments() == built, "forth and back, nothing is built"
 
 
 def a_branch_that_serves_nobody_is_its_own_stacks_again(world: World) -> None:
@@ -144,12 +137,6 @@ def a_branch_that_serves_nobody_is_its_own_stacks_again(world: World) -> None:
         told = connection.execute("SELECT shobj_description('app_prod_1'::regrole, 'pg_authid')").fetchone()
     assert told
     assert "claim" not in told[0]
-
-
-def deployments(world: World) -> int:
-    """Count the deployments that production remembers."""
-    resources = world.state("prod")["deployment"]["resources"]
-    return len(next(found["outputs"]["built"] for found in resources if found["type"].endswith(":Deployment")))
 
 
 def a_preview_environment_that_is_a_guest_takes_its_claim_back_when_it_is_destroyed(world: World) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from localcloud.program import CommandError
 from tests.e2e.conftest import World
 from tests.e2e.previews import (
     branches,
@@ -26,12 +25,6 @@ FEATURE = "feature/basket"
 
 def id_of(world: World, stack: str) -> str:
     return str(world.outputs(stack)["branches"][stack])
-
-
-def refused(world: World, *command: str) -> str:
-    with pytest.raises(CommandError) as error:
-        world.pulumi(*command)
-    return " ".join(str(error.value).split())
 
 
 def test_a_preview_environment_lives_from_its_five_lines_to_its_destruction(world: World) -> None:
@@ -95,7 +88,7 @@ def an_expiry_that_somebody_took_away_comes_back(world: World) -> None:
 def a_temporary_branch_can_not_become_one_that_stays(world: World) -> None:
     written = world.setting("pr-7", "branches")
     world.edit("pr-7", branches={"pr-7": {"from": {"stack": "dev", "branch": "dev"}}})
-    said = refused(world, "up", "-s", "pr-7", "--yes", "--skip-preview")
+    said = world.refused("up", "-s", "pr-7", "--yes", "--skip-preview")
     assert "a copy of dev of stack dev that expires and can't become one of dev of stack dev that stays" in said
     assert "pr-7" in branches(world)
     world.edit("pr-7", branches=written)
@@ -153,7 +146,7 @@ def test_a_name_that_another_stack_uses_is_refused_and_that_stack_keeps_its_bran
     written = world.stack_file(first).read_text()
     world.stack_file("pr-11").write_text(written.replace("feature/10", "feature/11"))
     world.select("pr-11")
-    said = refused(world, "up", "-s", "pr-11", "--yes", "--skip-preview")
+    said = world.refused("up", "-s", "pr-11", "--yes", "--skip-preview")
     assert "the project has a branch called pr-10 already" in said
     world.pulumi("destroy", "-s", "pr-11", "--yes")
     world.up(first, "--refresh", "--expect-no-changes")

@@ -33,12 +33,12 @@ def promotion_and_rollback_move_the_app_between_branches_that_keep_their_rows(wo
     assert serving["rows"]["orders"] == first + 1000 == world.orders("dev", "dev")
     assert world.orders("prod", "prod-v1") == first, "the branch that served before is as it was"
 
-    built = len(deployments(world))
+    built = len(world.deployments())
     world.edit("prod", serve="prod-v1")
     world.up("prod")
     assert world.serving()["branch"] == "prod-v1"
     assert world.serving()["rows"]["orders"] == first
-    assert len(deployments(world)) == built, "the way back builds nothing"
+    assert len(world.deployments()) == built, "the way back builds nothing"
 
 
 def a_branch_pinned_to_a_moment_has_no_row_that_came_later(world: World) -> None:
@@ -122,13 +122,6 @@ def test_devs_passwords_do_not_open_production(world: World) -> None:
             assert connection.execute("SELECT 1").fetchone(), "it opens dev"
         with pytest.raises(psycopg.OperationalError, match=r"authentication failed|not permitted to log in"):
             psycopg.connect(endpoint.sub(f"endpoint%3D{production}", url))
-
-
-def deployments(world: World) -> list[str]:
-    """Return the ids of the deployments that production remembers."""
-    resources = world.state("prod")["deployment"]["resources"]
-    built = next(found["outputs"]["built"] for found in resources if found["type"].endswith(":Deployment"))
-    return [entry["deployment"] for entry in built]
 
 
 def flat(refused: pytest.ExceptionInfo[CommandError]) -> str:

@@ -7,16 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from localcloud.program import CommandError
 from tests.e2e.conftest import FROM_DEV, World
 
 pytestmark = pytest.mark.e2e
 
 
 def refused(world: World, command: str = "preview") -> str:
-    with pytest.raises(CommandError) as error:
-        world.pulumi(command, "-s", "prod", *(["--yes"] if command == "up" else []))
-    return " ".join(str(error.value).split())
+    return world.refused(command, "-s", "prod", *(["--yes"] if command == "up" else []))
 
 
 def neon(world: World, method: str, path: str, **body: Any) -> httpx.Response:

@@ -50,7 +50,7 @@ def one_edit_brings_the_app_and_its_database_back_as_they_were(
     world.up("prod")
     left = "dev/dev" if serves == DEVS else "prod-v2"
     world.edit("prod", accept={"branch": left, "rows": "any"})
-    built = deployments(world)
+    built = world.deployments()
 
     world.edit("prod", serve="prod-v1")
     began = time.monotonic()
@@ -58,7 +58,7 @@ def one_edit_brings_the_app_and_its_database_back_as_they_were(
     print(f"rollback from {strategy}: {time.monotonic() - began:.2f} s")
 
     assert world.serving() | {"deployment": world.serving_deployment()} == pair
-    assert deployments(world) == built
+    assert world.deployments() == built
     assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED
     pair["rows"] = world.serving()["rows"]
     world.up("prod", "--expect-no-changes")
@@ -70,17 +70,11 @@ def where_the_older_login_is_dead_the_way_back_is_built(world: World, pair: dict
     world.up("prod")
     world.edit("prod", credentials=2, accept={"branch": "prod-v2", "rows": "any"})
     world.up("prod")
-    built = deployments(world)
+    built = world.deployments()
     world.edit("prod", serve="prod-v1")
     world.up("prod")
-    assert deployments(world) == built + 1
+    assert len(world.deployments()) == len(built) + 1
     assert world.serving()["branch"] == "prod-v1"
     assert world.serving()["rows"] == pair["rows"]
     assert world.serving_deployment() != pair["deployment"]
     assert world.post("/orders", world.outputs("prod")["domain"]) == CREATED
-
-
-def deployments(world: World) -> int:
-    """Count the deployments of the project at Vercel that production remembers."""
-    resources = world.state("prod")["deployment"]["resources"]
-    return len(next(found["outputs"]["built"] for found in resources if found["type"].endswith(":Deployment")))
