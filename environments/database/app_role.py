@@ -42,8 +42,13 @@ def make_role(connection: Connection, role: RoleName, password: str, owner: Role
             copy.write_row((role, password))
         connection.execute(_MAKE_ROLE)
         connection.execute("DROP TABLE pg_temp.environments_login")
-        inherit = " WITH INHERIT TRUE" if connection.info.server_version >= _INHERIT_IS_A_GRANTS else ""
-        connection.execute(sql.SQL("GRANT {} TO {}" + inherit).format(sql.Identifier(role), sql.Identifier(owner)))
+        grant_membership(connection, role, owner)
+
+
+def grant_membership(connection: Connection, role: RoleName, member: RoleName) -> None:
+    """Make `member` one of `role` that has its rights without SET ROLE, whatever Postgres it is."""
+    inherit = " WITH INHERIT TRUE" if connection.info.server_version >= _INHERIT_IS_A_GRANTS else ""
+    connection.execute(sql.SQL("GRANT {} TO {}" + inherit).format(sql.Identifier(role), sql.Identifier(member)))
 
 
 def grant_rows(connection: Connection, role: RoleName, database: DatabaseName, owner: RoleName) -> None:

@@ -69,9 +69,9 @@ class World(Program):
         """Return the id of the branch that answers at production's domain."""
         return str(self.health(self.outputs("prod")["domain"])["branch"])
 
-    def deployments(self) -> list[str]:
+    def deployments(self) -> set[str]:
         """Return the ids of the deployments that production remembers."""
-        return [built["deployment"] for built in self.resource("prod", ":Deployment::served")["outputs"]["built"]]
+        return {built["deployment"] for built in self.resource("prod", ":Deployment::served")["outputs"]["built"]}
 
     def refused(self, *command: str) -> str:
         """Run pulumi, which must fail, and return what it said in one line."""

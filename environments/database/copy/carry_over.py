@@ -21,7 +21,7 @@ from environments.clients.postgres import Connection, connected
 from environments.database.copy.checksum import Contents, differences, first_few, read_contents
 from environments.database.copy.dump import start_dump
 from environments.database.copy.note import Copied, being_filled, note_copied, note_filling, read_note
-from environments.database.copy.programs import SESSION, DumpError, Tools, find_tools, finish
+from environments.database.copy.programs import LOCK_WAIT, SESSION, DumpError, Tools, find_tools, finish
 from environments.database.copy.restore import restore
 from environments.database.copy.roles_and_settings import carry_roles, carry_settings, obstacles, roles_of
 from environments.database.provenance import baseline
@@ -31,7 +31,6 @@ from environments.errors import FailedError
 from environments.ids import BranchId, RoleName, Transaction
 
 _COUNT_SECONDS = 20.0
-_LOCK_WAIT = "10s"
 _END_SECONDS = 10.0
 _PAUSE = 0.05
 
@@ -193,7 +192,7 @@ def _empty(owner: Connection, target: _Database, roles: list[RoleName]) -> None:
         time.sleep(_PAUSE)
     mine = sql.Identifier(target.owner)
     with owner.transaction():
-        owner.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'".encode())
+        owner.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'".encode())
         owner.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(mine))
         # It also takes what the owner was granted on the database itself, and the memberships that the owner gave.
         owner.execute(sql.SQL("GRANT ALL ON DATABASE {} TO {}").format(sql.Identifier(owner.info.dbname), mine))

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from environments.clients.lazy_imports import sql
 from environments.clients.neon import Role
 from environments.clients.postgres import Connection, connected
+from environments.database.app_role import grant_membership
 from environments.database.copy.checksum import SERVICE_EXTENSIONS
 from environments.database.platform_roles import platform_roles
 from environments.ids import RoleName
-
-_INHERIT_IS_A_GRANTS = 160_000
 
 _ROLES = "SELECT rolname FROM pg_roles WHERE rolname <> ALL(%s) ORDER BY rolname"
 
@@ -91,13 +90,11 @@ def carry_roles(source: Connection, target: Connection, roles: list[RoleName], o
     Memberships among them are copied; passwords and attributes aren't.
     """
     existing = {str(name) for (name,) in target.execute("SELECT rolname FROM pg_roles").fetchall()}
-    inherit = " WITH INHERIT TRUE" if target.info.server_version >= _INHERIT_IS_A_GRANTS else ""
     with target.transaction():
         for name in roles:
-            role = sql.Identifier(name)
             if name not in existing:
-                target.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
-            target.execute(sql.SQL("GRANT {} TO {}" + inherit).format(role, sql.Identifier(owner)))
+                target.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+            grant_membership(target, name, owner)
         for group, member in source.execute(_MEMBERS, {"roles": roles}).fetchall():
             target.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(str(group)), sql.Identifier(str(member))))
 

@@ -189,10 +189,12 @@ def test_an_interrupt_ends_a_running_program_quietly_and_leaves_no_process(proje
 def test_a_hosts_end_never_waits_for_its_interrupt(project: Make) -> None:
     """The engine waits 5 s for a host that misses its SIGINT; a handler in Python missed one in ten."""
     made = project("import pulumi\n")
+    times = []
     for _ in range(4):
         begun = time.monotonic()
         made.run("preview", "-s", "dev")
-        assert time.monotonic() - begun < 4.5
+        times.append(time.monotonic() - begun)
+    assert max(times) < min(times) + 4, "one waited, whatever the machine needs for a preview"
 
 
 def test_a_program_runs_in_the_virtual_environment_that_its_settings_name(project: Make) -> None:
