@@ -42,6 +42,7 @@ from environments.plan.topology import (
 )
 from environments.program import existing, kept
 from environments.program.own import (
+    AppLogin,
     Cutover,
     Deployment,
     Inventory,
@@ -265,6 +266,8 @@ class Environment(pulumi.ComponentResource):
             fingerprint=later_id(login.fingerprint, Fingerprint),
             baseline=later_id(login.baseline, Transaction),
             claim=None if own else needs(topology),
+            keeps_logins=topology.keeps_logins,
+            shut_out=later(login.shut_out) if isinstance(login, AppLogin) else (),
         )
         staged = (
             StagedDeployment(

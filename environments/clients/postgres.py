@@ -16,7 +16,7 @@ from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.lazy_imports import LazyModule, httpx, psycopg
 from environments.clients.neon import OperationFailedError
 from environments.errors import FailedError
-from environments.ids import Fingerprint, RoleName
+from environments.ids import DatabaseName, Fingerprint, RoleName
 
 if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
@@ -41,6 +41,11 @@ UNREACHABLE = (ApiError, ApiUnreachableError, NotReadyError, OperationFailedErro
 def with_login(uri: str, user: RoleName, password: str) -> str:
     """Return `uri` with another user and password in it, everything else as Neon gave it."""
     return str(httpx.URL(uri).copy_with(username=quote(user, safe=""), password=quote(password, safe="")))
+
+
+def with_database(uri: str, database: DatabaseName) -> str:
+    """Return `uri` with another database of the same server in it."""
+    return str(httpx.URL(uri).copy_with(path=f"/{quote(database, safe='')}"))
 
 
 def password_of(uri: str) -> str:

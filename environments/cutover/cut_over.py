@@ -13,6 +13,7 @@ from environments.cutover.promotion import (
     CarryOver,
     ClaimBranch,
     Close,
+    CountAgain,
     CountRows,
     Lock,
     OpenBranch,
@@ -44,6 +45,8 @@ def steps_of(move: Move, old: Pointer | None, waiting: Mapping[str, ServedBranch
     steps += [NoteServed(new), CloseLastLogin(new)]
     if move.leaving:
         steps.append(Drain(move.leaving))
+        if new.deployment and move.guard.fence_first and not move.leaving.claim:
+            steps.append(CountAgain(move))
     if claimed:
         steps.append(DropClaim(claimed))
     return steps + [FenceLater(branch, new) for branch in later.values()]

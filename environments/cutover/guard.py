@@ -12,7 +12,9 @@ from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, Connection, connected
 from environments.cutover.pointer import Pointer
 from environments.cutover.served import ServedBranch
+from environments.cutover.sessions import sessions_on
 from environments.database.copy.note import read_note
+from environments.database.databases import OtherDatabase, count_others, together
 from environments.database.marker import read_marker
 from environments.database.provenance import EVERY_ROW, broken
 from environments.database.rows import RowCount, count_rows
@@ -74,17 +76,20 @@ def rows_of(
     """Count what `leaving` holds and the branch of `new` doesn't: the rows that were written since its baseline.
 
     What was there when `new` was copied from it isn't left behind, so then the count is from that fork on. Of a copy
-    that is still to be made nothing is left behind: a clone, or one that the move makes `again`. A branch that can't be
+    that is still to be made nothing is left behind: a clone, or, in the app's own database, a copy by dump and restore
+    that the move makes `again`. A branch that can't be
     reached, or whose baseline says nothing of the database that it has, is a count with something missing. `point` is
     the last restore point of `leaving`.
     """
     copied = _was_copied(leaving, new)
-    if copied and (isinstance(new.branch.id, Unknown) or again):
+    made_now = copied and (isinstance(new.branch.id, Unknown) or again)
+    if made_now and not new.lineage.copy:
         return RowCount(())
     try:
-        missing = missing_in(leaving, new, point)
-        with Neon() as neon, connected(neon.uri(leaving.address, pooled=False)) as connection:
-            return rows_in(connection, leaving, new, missing)
+        with sessions_on(leaving) as on:
+            if made_now:
+                return count_others(on.others, int(EVERY_ROW), _COUNT_SECONDS)
+            return rows_in(on.main, on.others, leaving, new, missing_in(leaving, new, point))
     except (*UNREACHABLE, psycopg.OperationalError) as error:
         return RowCount((), f"its database could not be asked ({error})")
 
@@ -96,12 +101,20 @@ def missing_in(leaving: ServedBranch, new: Pointer, point: RestorePoint | Unknow
         return Missing(fork, _made_from_restore_point(neon, leaving, new, point))
 
 
-def rows_in(connection: Connection, leaving: ServedBranch, new: Pointer, missing: Missing) -> RowCount:
-    """Count on `connection`, which may be in a transaction, what `leaving` holds and the branch of `new` doesn't."""
+def rows_in(
+    connection: Connection, others: Sequence[OtherDatabase], leaving: ServedBranch, new: Pointer, missing: Missing
+) -> RowCount:
+    """Count on `connection`, which may be in a transaction, what `leaving` holds and the branch of `new` doesn't.
+
+    Rows count in the `others` of its databases as well; a copy by dump and restore has none of theirs.
+    """
     fork, made = missing.fork, missing.made
     if fork is not None and not new.lineage.copy:
-        return count_rows(connection, fork, _COUNT_SECONDS)
-    count = own_rows(connection, leaving.address.branch, leaving.roles, leaving.baseline, max(fork or 0, made or 0))
+        return together(count_rows(connection, fork, _COUNT_SECONDS), count_others(others, fork, _COUNT_SECONDS))
+    since = max(fork or 0, made or 0)
+    count = own_rows(connection, leaving.address.branch, leaving.roles, leaving.baseline, since)
+    elsewhere = int(EVERY_ROW) if new.lineage.copy else max(int(leaving.baseline), since)
+    count = together(count, count_others(others, elsewhere, _COUNT_SECONDS))
     return replace(count, since="the restore point was made") if made else count
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from environments.cutover.guard import Missing
 from environments.cutover.pointer import Pointer, StagedDeployment
 from environments.cutover.served import ServedBranch
 from environments.cutover.writes import owner_of
+from environments.database.databases import OtherDatabase
 from environments.database.rows import RowCount
 from environments.database.write_lock import WriteLock
 from environments.ids import DeploymentId, Transaction
@@ -46,9 +48,13 @@ class Move:
     """What lasts exactly as long as the writes to the branch that is left have to wait: closed, they go on."""
     lock: WriteLock | None = None
     """On the branch that is left, once its writes wait or are about to."""
+    others: Sequence[OtherDatabase] = ()
+    """The other databases of the branch that is left, as long as its writes wait."""
     missing: Missing | None = None
     """From where on the branch that comes can miss rows of the one that is left."""
     count: RowCount | None = None
+    stopped: int = 0
+    """The transaction id that the branch that is left was to give out next when its writes stopped."""
     pause: TimeLimit | None = None
     """For how long writes may pause, once they do."""
     may_serve: bool = False

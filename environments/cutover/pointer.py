@@ -31,6 +31,7 @@ class BranchToServe:
     """The branch that is to serve. A preview doesn't know the ids of one that is still to be made.
 
     `fingerprint` and `baseline` are those of its login; `claim` is what is needed of a branch that another stack owns.
+    `keeps_logins` and `shut_out` say which logins stay open on it, as in `ServedBranch`.
     """
 
     key: BranchKey
@@ -44,6 +45,8 @@ class BranchToServe:
     fingerprint: Fingerprint | Unknown
     baseline: Transaction | Unknown
     claim: Claim | None
+    keeps_logins: Unwatched[bool] = False
+    shut_out: Unwatched[tuple[RoleName, ...] | Unknown] = ()
 
     @property
     def address(self) -> Address | Unknown:
@@ -62,6 +65,8 @@ class BranchToServe:
             roles=self.roles,
             baseline=known(self.baseline, f"the baseline of {self.key}"),
             claim=self.claim,
+            keeps_logins=self.keeps_logins,
+            shut_out=() if isinstance(self.shut_out, Unknown) else self.shut_out,
         )
 
 

@@ -16,16 +16,17 @@ from typing import ClassVar
 from environments import log
 from environments.clients.deadline import OutOfTimeError, seconds_left
 from environments.clients.postgres import UNREACHABLE
-from environments.cutover.guard import missing_in, require_allowed, rows_in
+from environments.cutover.guard import Missing, missing_in, require_allowed, rows_in
 from environments.cutover.move import Move
 from environments.cutover.probe import UnhealthyError, probe
 from environments.cutover.served import ServedBranch
+from environments.cutover.sessions import sessions_on
 from environments.cutover.steps import Step
 from environments.cutover.writes import close_for_writes, only_there, open_for_writes, owner_of, writes_waiting
 from environments.database.copy.carry_over import carry_over, was_cut_short
 from environments.database.marker import BranchMarker, read_marker, write_marker
 from environments.database.provenance import EVERY_ROW, baseline
-from environments.database.rows import RowCount, count_rows
+from environments.database.rows import RowCount, count_rows, grown, next_transaction
 from environments.database.write_lock import LockLostError, WriteLock
 from environments.errors import EnvironmentsError, FailedError
 from environments.ids import DeploymentId
@@ -114,7 +115,7 @@ class OpenBranch(MoveStep):
             return ""
         owner = self._move.owner()
         if not self._move.may_serve:
-            close_for_writes(owner, self._move.branch)
+            close_for_writes(owner, self._move.branch, self._move.new.guard)
         count = count_rows(owner, int(since), _COUNT_SECONDS)
         wrote = f"Visitors wrote {count} to {self._now} in the meantime" if count.total or count.missing else ""
         if self._move.may_serve:
@@ -173,19 +174,19 @@ class Lock(MoveStep):
 
 def _hold_writes(move: Move) -> WriteLock:
     """Let writers to the branch that is left wait until `move.writes_wait` is closed. What can be asked before, is."""
-    lock = move.writes_wait.enter_context(writes_waiting(move.left))
+    waiting = move.writes_wait.enter_context(writes_waiting(move.left, move.guard))
     move.missing = missing_in(move.left, move.new, move.restore_point)
     with move.start_pause():
-        lock.take()
-    move.lock = lock
-    return lock
+        waiting.lock.take()
+    move.lock, move.others = waiting.lock, waiting.others
+    return waiting.lock
 
 
 def _count(move: Move) -> RowCount | None:
     """Count what stays on the branch that is left, in the transaction that holds the lock."""
     if move.lock is None or move.missing is None:
         return None
-    return rows_in(move.lock.sessions[0], move.left, move.new, move.missing)
+    return rows_in(move.lock.session, move.others, move.left, move.new, move.missing)
 
 
 class CarryOver(MoveStep):
@@ -305,7 +306,7 @@ class Close(MoveStep):
         with move.writes_wait:
             if move.lock:
                 try:
-                    move.lock.commit()
+                    move.stopped = move.lock.commit()
                 except LockLostError as error:
                     log.warn(f"{error}. Writes to {self._was} went on meanwhile; its rows are counted again")
                     self._once_more()
@@ -321,11 +322,40 @@ class Close(MoveStep):
         move.writes_wait.close()
         lock = _hold_writes(move)
         move.count = _count(move)
-        lock.commit()
+        move.stopped = lock.commit()
 
     @property
     def owed(self) -> Mapping[str, ServedBranch]:
         return {self._move.left.address.branch: self._move.left}
+
+
+class CountAgain(MoveStep):
+    """Tells of rows that were written after writes had stopped: whoever can do that is not known."""
+
+    after_move = True
+    sentence = "Rows that somebody wrote to {was} after its writes had stopped are counted and told."
+
+    def run(self) -> None:
+        move = self._move
+        if move.count is None or move.missing is None or not move.stopped:
+            return
+        try:
+            written = self._written(move.count, move.missing)
+        except UNREACHABLE as error:
+            log.warn(f"{self._was} could not be asked for rows that were written after its writes had stopped: {error}")
+            return
+        if written.total:
+            log.warn(
+                f"{written} were written to {self._was} after its writes had stopped, by a login that the fence does "
+                "not hold: that of the database's owner, or one of safety.other_writers. They exist only there"
+            )
+
+    def _written(self, count: RowCount, missing: Missing) -> RowCount:
+        left = self._move.left
+        with sessions_on(left) as on:
+            if next_transaction(on.main) == self._move.stopped:
+                return RowCount(())
+            return grown(count, rows_in(on.main, on.others, left, self._move.new, missing))
 
 
 def _log_of(move: Move, error: Exception) -> str:

@@ -12,6 +12,7 @@ from environments.review.model import Line, MoveReview
 
 if TYPE_CHECKING:
     from environments.database.rows import RowCount
+    from environments.database.writers import Writer
 
 _AGAIN = "the deployment that served it before is promoted again, with the app as it was then; nothing is built"
 
@@ -66,12 +67,20 @@ def renamed_review(old: Pointer, new: Pointer) -> MoveReview:
 
 
 def move_review(
-    old: Pointer, new: Pointer, count: RowCount, steps: Sequence[str], *, again: bool, copied: bool
+    old: Pointer,
+    new: Pointer,
+    count: RowCount,
+    steps: Sequence[str],
+    *,
+    again: bool,
+    copied: bool,
+    writers: Sequence[Writer] = (),
 ) -> MoveReview:
     """Return the review of a move from the branch of `old` to the one of `new`, which takes `steps`.
 
     `count` is what would be left behind, `again` whether a deployment that served the branch before is promoted again,
-    `copied` whether the rows are carried over once more behind the fence.
+    `copied` whether the rows are carried over once more behind the fence. `writers` may go on writing to the branch
+    that is left, since the settings list them.
     """
     was, now, summary = old.branch.key, new.branch.key, new.summary
     undo = f"{_undo(old)}, if it is there" if _out_of_reach(count) else _undo(old)
@@ -81,6 +90,9 @@ def move_review(
         if copied
         else _behind(old, new, count),
         stays=_stays(old, new, count),
+        writers=f"{', '.join(each.name for each in writers)} may go on writing to {was} (safety.other_writers)"
+        if writers
+        else "",
         shares=_shares(new),
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
         deploy=_AGAIN if again else summary.build,

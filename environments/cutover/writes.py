@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, Connection, connected
+from environments.cutover.other_writers import other_writers, writers_refusal
 from environments.cutover.served import ServedBranch
-from environments.database.fence import lift_fence, raise_fence
+from environments.cutover.sessions import sessions_on
+from environments.database.databases import OtherDatabase
+from environments.database.fence import FenceError, lift_fence, raise_fence
 from environments.database.logins import existing
 from environments.database.rows import RowCount
 from environments.database.write_lock import WriteLock, write_lock
+from environments.plan.topology import Guard
 
 
 def owner_of(branch: ServedBranch) -> AbstractContextManager[Connection]:
@@ -22,20 +26,32 @@ def owner_of(branch: ServedBranch) -> AbstractContextManager[Connection]:
     return connected(uri)
 
 
+@dataclass(frozen=True)
+class WritesWaiting:
+    """A lock on the branch that is left, and sessions in its other databases, where rows count as well."""
+
+    lock: WriteLock
+    others: Sequence[OtherDatabase]
+
+
 @contextmanager
-def writes_waiting(branch: ServedBranch) -> Iterator[WriteLock]:
-    """Open a lock under which the app's writes to the branch wait, to be taken; when the block ends they go on."""
-    with owner_of(branch) as owner:
-        roles = existing(owner, list(branch.roles))
-    with Neon() as neon:
-        uris = [neon.uri(branch.address, pooled=False)]  # one for each database that the app uses
-    with write_lock(uris, roles) as lock:
-        yield lock
+def writes_waiting(branch: ServedBranch, guard: Guard) -> Iterator[WritesWaiting]:
+    """Open a lock under which the app's writes to the branch wait, to be taken; when the block ends they go on.
+
+    Raises FenceError, before anybody waits, for another login that could write on after the move.
+    """
+    with sessions_on(branch) as sessions:
+        found = other_writers(sessions, branch)
+        if refusal := writers_refusal(found, guard.other_writers, branch.key):
+            raise FenceError(refusal)
+        roles = existing(sessions.main, list(branch.roles))
+        with write_lock(sessions.uri, roles, guard.other_writers) as lock:
+            yield WritesWaiting(lock, sessions.others)
 
 
-def close_for_writes(owner: Connection, branch: ServedBranch) -> None:
+def close_for_writes(owner: Connection, branch: ServedBranch, guard: Guard | None) -> None:
     """Let the app, in whichever of its roles, write to the branch no more, at once and without a lock."""
-    raise_fence(owner, existing(owner, list(branch.roles)))
+    raise_fence(owner, existing(owner, list(branch.roles)), guard.other_writers if guard else ())
 
 
 def open_for_writes(owner: Connection, branch: ServedBranch) -> None:

@@ -8,20 +8,21 @@ then on each statement that wants to write is denied, also in a transaction that
 written gets a moment to commit and is ended then: a mere COMMIT would still succeed later. Reads go on; the owner and
 the roles of other environments keep what they may.
 
-What a REVOKE can't stop is refused rather than overlooked: rights that come from PUBLIC or another role, functions that
-write with their owner's rights, prepared transactions. Sequences and large objects stay open to those who may use them.
+What a REVOKE can't stop is refused rather than overlooked: rights that come from PUBLIC or another role, prepared
+transactions; `writers.py` finds the other ways. Sequences stay open to those who may use them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from environments.clients.lazy_imports import sql
 from environments.clients.postgres import Connection
 from environments.database.app_role import grant_rows
 from environments.database.schemas import user_schemas
+from environments.database.writers import writers_besides
 from environments.errors import FailedError
 from environments.ids import DatabaseName, RoleName
 
@@ -41,27 +42,9 @@ WHERE a.usename = ANY(%(roles)s) AND a.xact_start < %(moment)s AND EXISTS (
       AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't')
 """
 
-_PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE owner = ANY(%s) AND database = current_database() ORDER BY gid"
-
-_WRITABLE = """
-SELECT format('%%I.%%I', n.nspname, c.relname)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles r ON r.rolname = ANY(%(roles)s)
-WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname = ANY(%(schemas)s)
-  AND has_schema_privilege(r.oid, n.oid, 'USAGE')
-  AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
-       OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE'))
-ORDER BY 1
-"""
-
-_WRITING_FUNCTIONS = """
-SELECT DISTINCT p.oid::regprocedure::text
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles r ON r.rolname = ANY(%(roles)s)
-WHERE p.prosecdef AND p.provolatile = 'v' AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
-  AND p.proowner <> r.oid AND n.nspname = ANY(%(schemas)s)
-  AND has_schema_privilege(r.oid, n.oid, 'USAGE') AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
-  AND NOT EXISTS (SELECT FROM pg_depend d
-                  WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
-ORDER BY 1
+_PREPARED = """
+SELECT format('%%s prepared %%s in database %%s', owner, gid, database) FROM pg_prepared_xacts
+WHERE %(roles)s::text[] IS NULL OR owner = ANY(%(roles)s) ORDER BY 1
 """
 
 _CLOSED = """
@@ -79,12 +62,12 @@ class FenceError(FailedError):
     """The writes of a role can't be stopped."""
 
 
-def raise_fence(connection: Connection, roles: Sequence[RoleName]) -> None:
+def raise_fence(connection: Connection, roles: Sequence[RoleName], allowed: Collection[str] = ()) -> None:
     """Let `roles` write no more, and end what they have written and not committed within 0.25 s.
 
     `connection` is the tables' owner's; what it makes later is closed to `roles` as well. Every statement that got past
     the check of its privileges holds a lock on its table, so the sessions to end are those of `roles` that hold one and
-    began before the privileges went.
+    began before the privileges went. Ways to write that are `allowed`, by the names of `Writer`, may stay.
 
     Raises FenceError with nothing changed for rights that a REVOKE doesn't take. Raises it with the privileges gone, to
     be given back by `lift_fence`, for a session that is still there after 10 s and for a prepared transaction.
@@ -92,7 +75,7 @@ def raise_fence(connection: Connection, roles: Sequence[RoleName]) -> None:
     if not roles:
         return
     with connection.transaction():
-        revoke_writes(connection, roles)
+        revoke_writes(connection, roles, allowed)
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     moment = row[0] if row else None
     began = time.monotonic()
@@ -105,22 +88,22 @@ def raise_fence(connection: Connection, roles: Sequence[RoleName]) -> None:
     refuse_prepared(connection, roles)
 
 
-def revoke_writes(connection: Connection, roles: Sequence[RoleName]) -> None:
+def revoke_writes(connection: Connection, roles: Sequence[RoleName], allowed: Collection[str] = ()) -> None:
     """Take the right to write from `roles`, as a part of the transaction that is open; nobody else sees it before.
 
-    Raises FenceError for rights that a REVOKE doesn't take.
+    Raises FenceError for a way to write that a REVOKE doesn't take and that isn't `allowed`.
     """
     if roles:
         _revoke(connection, roles)
-        _refuse_what_is_left(connection, roles)
+        _refuse_what_is_left(connection, roles, allowed)
 
 
-def refuse_prepared(connection: Connection, roles: Sequence[RoleName]) -> None:
-    """Raise FenceError if `roles` prepared transactions: these keep their locks and can still be committed."""
-    if prepared := [str(gid) for (gid,) in connection.execute(_PREPARED, (list(roles),)).fetchall()]:
+def refuse_prepared(connection: Connection, roles: Sequence[RoleName] | None = None) -> None:
+    """Raise FenceError if `roles`, or anybody, prepared transactions: these keep their locks and can be committed."""
+    asked = {"roles": None if roles is None else list(roles)}
+    if prepared := [str(text) for (text,) in connection.execute(_PREPARED, asked).fetchall()]:
         raise FenceError(
-            f"{_listed(roles)} prepared {_listed(prepared)}, which can still be committed: "
-            "COMMIT PREPARED or ROLLBACK PREPARED first"
+            f"{_listed(prepared)}, which can still be committed: COMMIT PREPARED or ROLLBACK PREPARED first"
         )
 
 
@@ -147,17 +130,12 @@ def _revoke(connection: Connection, roles: Sequence[RoleName]) -> None:
     connection.execute(sql.SQL("ALTER DEFAULT PRIVILEGES REVOKE " + _WRITES + " ON TABLES FROM {}").format(them))
 
 
-def _refuse_what_is_left(connection: Connection, roles: Sequence[RoleName]) -> None:
-    asked = {"roles": list(roles), "schemas": user_schemas(connection)}
-    if tables := [str(name) for (name,) in connection.execute(_WRITABLE, asked).fetchall()]:
+def _refuse_what_is_left(connection: Connection, roles: Sequence[RoleName], allowed: Collection[str]) -> None:
+    ways = [way for way in writers_besides(connection, roles, None) if way.name not in allowed]
+    if ways:
         raise FenceError(
-            f"{_listed(roles)} may write to {_listed(tables)} by a right that isn't the role's own: "
-            "REVOKE that right from PUBLIC, or from the role whose member it is"
-        )
-    if functions := [str(name) for (name,) in connection.execute(_WRITING_FUNCTIONS, asked).fetchall()]:
-        raise FenceError(
-            f"{_listed(roles)} may write through {_listed(functions)}, with the owner's rights: make the function "
-            "SECURITY INVOKER, or STABLE if it only reads, or REVOKE EXECUTE on it"
+            f"{_listed(roles)} could write in spite of the fence: {'; '.join(map(str, ways))}. Or list under "
+            f"safety.other_writers what may go on: {', '.join(way.name for way in ways)}"
         )
 
 

@@ -13,7 +13,7 @@ the count that decides is taken behind the fence.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from environments.clients.deadline import at_most
 from environments.clients.lazy_imports import psycopg, sql
@@ -75,6 +75,13 @@ class RowCount:
         return f"{total}{where}{'; ' + self.missing if self.missing else ''}"
 
 
+def grown(before: RowCount, after: RowCount) -> RowCount:
+    """Return by how many rows each table has grown between two counts from the same baseline."""
+    had = {each.table: each.rows for each in before.tables}
+    tables = (replace(each, rows=each.rows - had.get(each.table, 0)) for each in after.tables)
+    return RowCount(tuple(each for each in tables if each.rows > 0), after.missing)
+
+
 def count_rows(connection: Connection, baseline: int, seconds: float) -> RowCount:
     """Count the rows that transactions from `baseline` on wrote, small tables first, for at most `seconds`.
 
@@ -103,7 +110,7 @@ def _counted(connection: Connection, baseline: int, seconds: float, first: str) 
     name = "its tables"
     try:
         _limit(connection, deadline, first)
-        if _next_transaction(connection) < baseline:
+        if next_transaction(connection) < baseline:
             return RowCount((), "it was set back to before it began, so new and old rows can't be told apart")
         tables = _tables(connection, baseline)
         connection.execute("SET row_security = off")
@@ -123,7 +130,8 @@ def _counted(connection: Connection, baseline: int, seconds: float, first: str) 
     return RowCount(tuple(counted), "; ".join(missing))
 
 
-def _next_transaction(connection: Connection) -> int:
+def next_transaction(connection: Connection) -> int:
+    """Return the transaction id (64 bits) that the server gives out next."""
     row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone()
     return int(row[0]) if row else 0
 

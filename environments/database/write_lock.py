@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from environments.clients.deadline import at_most
 from environments.clients.lazy_imports import psycopg, sql
 from environments.clients.postgres import Connection, connected, first_line
 from environments.database.fence import GRACE, FenceError, refuse_prepared, revoke_writes
+from environments.database.rows import next_transaction
 from environments.database.schemas import user_schemas
 from environments.ids import RoleName
 
@@ -99,6 +100,26 @@ WHERE mine.pid = %(pid)s AND mine.locktype = 'relation' AND NOT mine.granted
 """Who holds a lock that ours waits for; the app's own transactions that had their time are ended on the way. A prepared
 transaction has no session; it holds the lock on its own transaction id too."""
 
+_UNLOCKED = """
+SELECT DISTINCT l.pid, a.usename, '', d.datname,
+       to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), NULL,
+       CASE WHEN a.usename = ANY(%(roles)s) AND a.xact_start < clock_timestamp() - %(grace)s * interval '1 s'
+            THEN pg_terminate_backend(l.pid) END
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+JOIN pg_roles r ON r.oid = a.usesysid AND NOT r.rolsuper AND (%(all)s OR r.rolname <> ALL(%(roles)s))
+JOIN pg_database d ON d.oid = l.database
+LEFT JOIN pg_class c ON c.oid = l.relation AND d.datname = current_database()
+WHERE l.locktype = 'relation' AND l.granted AND l.pid <> ALL(%(ours)s)
+  AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  AND (l.relation >= 16384 OR l.relation = 'pg_largeobject'::regclass)
+  AND (c.oid IS NULL OR c.oid < 16384 OR %(all)s AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't')
+  AND NOT EXISTS (SELECT FROM pg_locks m WHERE m.pid = %(pid)s AND m.locktype = 'relation' AND m.granted
+                    AND m.database = l.database AND m.relation = l.relation)
+"""
+"""Who has written where our lock isn't, and has not committed: to a table that isn't there for others yet, to a large
+object, to another database. Again the app's own transactions that had their time are ended. Nobody can tell whether a
+table that isn't there yet will be a temporary one."""
+
 
 _Table = tuple[str, str]
 """Its schema and its name."""
@@ -122,6 +143,11 @@ class _Obstacle:
     def __str__(self) -> str:
         """Name it, what it does and since when."""
         since = f" since {self.since}" if self.since else ""
+        if not self.mode:
+            return (
+                f"a transaction of {self.role} (session {self.pid}) that has made or changed a table, or written to a "
+                f"large object, in database {self.table} is open{since}"
+            )
         if self.prepared:
             return f"the prepared transaction {self.prepared} of {self.role} has written to {self.table}{since}"
         if self.mode == "RowExclusiveLock":
@@ -135,16 +161,16 @@ class _Obstacle:
 
 
 class WriteLock:
-    """Keeps the writers of one branch waiting, from `take` on until the end of its block.
+    """Keeps the writers of one database waiting, from `take` on until the end of its block.
 
-    `sessions` are those of the owner that hold it, one for each database: in them, what was committed can be counted.
+    `session` is the owner's that holds it: in it, what was committed can be counted.
     """
 
-    def __init__(self, databases: Sequence[_Database]) -> None:
-        self._databases = databases
+    def __init__(self, database: _Database) -> None:
+        self._database = database
         self._stopped = threading.Event()
         self._heartbeat = threading.Thread(target=self._beat, daemon=True)
-        self.sessions = tuple(each.session for each in databases)
+        self.session = database.session
 
     def take(self, patience: float = PATIENCE) -> None:
         """Let writers wait, and take the right to write in what is not committed yet.
@@ -154,8 +180,7 @@ class WriteLock:
         """
         deadline = time.monotonic() + at_most(patience, "writers do not wait yet")
         try:
-            for database in self._databases:
-                database.lock(deadline)
+            self._database.lock(deadline)
         except psycopg.Error as error:
             raise FenceError(f"writes could not be made to wait: {first_line(error)}") from None
         self._heartbeat.start()
@@ -163,22 +188,23 @@ class WriteLock:
     def require_held(self) -> None:
         """Raise LockLostError if the lock is gone."""
         try:
-            for session in self.sessions:
-                session.execute("SELECT 1")
+            self.session.execute("SELECT 1")
         except psycopg.Error as error:
             raise LockLostError(f"the lock on writes was lost: {first_line(error)}") from None
 
-    def commit(self) -> None:
+    def commit(self) -> int:
         """Let the app's roles write no more, whether they wait or come later.
 
-        Raises LockLostError if the lock was gone before, or if the answer to the COMMIT is.
+        Returns the transaction id that the server gives out next. Raises LockLostError if the lock was gone before, or
+        if the answer to the COMMIT is.
         """
         self.require_held()
         try:
-            for session in self.sessions:
-                session.execute("COMMIT")
+            following = next_transaction(self.session)
+            self.session.execute("COMMIT")
         except psycopg.Error as error:
             raise LockLostError(f"the lock on writes was lost: {first_line(error)}") from None
+        return following
 
     def stop(self) -> None:
         """End the heartbeat; the lock ends with its sessions."""
@@ -188,27 +214,25 @@ class WriteLock:
 
     def _beat(self) -> None:
         while not self._stopped.wait(_HEARTBEAT):
-            for session in self.sessions:
-                with suppress(psycopg.Error):
-                    session.execute("SELECT 1")
+            with suppress(psycopg.Error):
+                self.session.execute("SELECT 1")
 
 
 @contextmanager
-def write_lock(uris: Sequence[str], roles: Sequence[RoleName]) -> Iterator[WriteLock]:
-    """Open the owner's sessions for a lock on each of a branch's databases; at the block's end writes go on.
+def write_lock(uri: str, roles: Sequence[RoleName], allowed: Collection[str] = ()) -> Iterator[WriteLock]:
+    """Open the owner's sessions for a lock on a database's tables; at the block's end writes go on.
 
-    The roles can't write then if the lock was committed. Raises FenceError, before anybody waits, for what can't be
-    locked or taken.
+    The roles can't write then if the lock was committed, but for ways that are `allowed`, by the names of `Writer`.
+    Raises FenceError, before anybody waits, for what can't be locked or taken.
     """
-    with ExitStack() as open_:
-        databases = [
-            _Database(open_.enter_context(connected(uri)), open_.enter_context(connected(uri)), roles) for uri in uris
-        ]
-        for database in databases:
-            database.rehearse()
-        lock = WriteLock(databases)
-        open_.callback(lock.stop)
-        yield lock
+    with connected(uri) as session, connected(uri) as watch:
+        database = _Database(session, watch, roles, allowed)
+        database.rehearse()
+        lock = WriteLock(database)
+        try:
+            yield lock
+        finally:
+            lock.stop()
 
 
 @dataclass(frozen=True)
@@ -218,6 +242,7 @@ class _Database:
     session: Connection
     watch: Connection
     roles: Sequence[RoleName]
+    allowed: Collection[str]
 
     def rehearse(self) -> None:
         """Find out what would make the lock or the REVOKE fail; nothing is changed."""
@@ -230,7 +255,8 @@ class _Database:
                     f"{room:,} locks, of which half must stay for visitors: a larger compute has more. Or set "
                     "safety: {fence: after}, which needs no lock"
                 )
-            refuse_prepared(self.watch, self.roles)
+            refuse_prepared(self.watch)
+            self._await_unlocked(time.monotonic() + PATIENCE, of_the_app=False)
             try:
                 self._revoke_in_vain()
             except psycopg.errors.InternalError_:  # "tuple concurrently updated": another move has just ended
@@ -252,12 +278,25 @@ class _Database:
         first: list[_Table] = []
         if not any(self._try(first, seconds) for seconds in _POLITE):
             self._insist(first, deadline)
-        revoke_writes(self.session, self.roles)
+        self._await_unlocked(deadline, of_the_app=True)
+        revoke_writes(self.session, self.roles, self.allowed)
+
+    def _await_unlocked(self, deadline: float, *, of_the_app: bool) -> None:
+        """Wait until nobody has an open transaction that has written where the lock isn't; end those `of_the_app`."""
+        ours = [self.session.info.backend_pid, self.watch.info.backend_pid]
+        asked = {"pid": ours[0], "ours": ours, "roles": list(self.roles), "grace": GRACE, "all": of_the_app}
+        while found := [_Obstacle(*row[:-1]) for row in self.watch.execute(_UNLOCKED, asked).fetchall()]:
+            if time.monotonic() > deadline:
+                raise FenceError(
+                    f"writes could not be made to wait: {'; '.join(dict.fromkeys(map(str, found)))}. Run it again once "
+                    "that has ended"
+                )
+            time.sleep(_PAUSE)
 
     def _revoke_in_vain(self) -> None:
         with self.watch.transaction(force_rollback=True):
             self.watch.execute("SET LOCAL lock_timeout = '5s'")
-            revoke_writes(self.watch, self.roles)
+            revoke_writes(self.watch, self.roles, self.allowed)
 
     def _room(self) -> int:
         row = self.watch.execute(_ROOM).fetchone()

@@ -191,6 +191,7 @@ def _guard(settings: Settings) -> Guard:
         rows_left_behind=safety.rows_left_behind,
         fence_first=safety.fence == "before",
         write_pause=safety.write_pause,
+        other_writers=safety.other_writers,
         accepted=Accepted(branch=accept.branch, rows=int(rows)) if accept else None,
     )
 

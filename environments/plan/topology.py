@@ -163,7 +163,8 @@ class Accepted:
 class Guard:
     """What a move of the pointer may cost; `accepted` overrides `rows_left_behind` for one branch.
 
-    `write_pause` is in seconds: from the fence to the end of the verification.
+    `write_pause` is in seconds: from the fence to the end of the verification. `other_writers` may go on writing to a
+    branch that is left.
     """
 
     moves: Moves
@@ -171,6 +172,7 @@ class Guard:
     rows_left_behind: int
     fence_first: bool
     write_pause: int = 10
+    other_writers: tuple[str, ...] = ()
     accepted: Accepted | None
 
 
@@ -246,6 +248,11 @@ class Topology:
         """Whether the served branch was there before, and the logins that it had are shut."""
         served = (branch for branch in self.branches if self.served == OwnBranch(branch.key))
         return any(isinstance(branch.parent, NoBranch) and not branch.keep_logins for branch in served)
+
+    @property
+    def keeps_logins(self) -> bool:
+        """Whether the logins that the served branch had before stay open, its owner's too."""
+        return any(branch.keep_logins for branch in self.branches if self.served == OwnBranch(branch.key))
 
     @property
     def served_at(self) -> str:

@@ -12,7 +12,7 @@ import pulumi
 
 from environments.cutover.served import ServedBranch
 from environments.database.login import KeptLogin
-from environments.ids import BranchId, DeploymentId, EndpointId, Fingerprint, Transaction
+from environments.ids import BranchId, DeploymentId, EndpointId, Fingerprint, RoleName, Transaction
 from environments.props import encode, fields_of
 from environments.resources import (
     app_login,
@@ -69,6 +69,7 @@ class AppLogin(Own):
     direct_url: pulumi.Output[str]
     fingerprint: pulumi.Output[Fingerprint]
     baseline: pulumi.Output[Transaction]
+    shut_out: pulumi.Output[tuple[RoleName, ...]]
 
     def __init__(self, name: str, inputs: app_login.Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the login that `inputs` name."""

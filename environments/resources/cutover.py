@@ -16,6 +16,7 @@ from environments.cutover.cut_over import cut_over, move_between, served_by, ste
 from environments.cutover.deployment_marks import DeploymentMarks
 from environments.cutover.first_cutover import domain_holder, first_refusal
 from environments.cutover.guard import move_refusal, pause_refusal, require_allowed, rows_of, swap_refusal
+from environments.cutover.other_writers import find_other_writers, writers_refusal
 from environments.cutover.pointer import BranchToServe, Outputs, Pointer, StagedDeployment, Unfinished
 from environments.cutover.review import first_review, move_review, renamed_review, same_branch_review
 from environments.cutover.served import ServedBranch
@@ -104,9 +105,12 @@ def _reviewed(old: Pointer | None, new: Pointer, guard: Guard) -> MoveReview | N
     move = move_between(old, new)
     count = rows_of(leaving, new, point=old.restore_point, again=move.again)
     require_allowed(guard, count, leaving.key)
+    writers = find_other_writers(leaving)
+    if refusal := writers_refusal(writers, guard.other_writers, leaving.key):
+        raise CutoverRefusedError(refusal)
     if move.again and (refusal := pause_refusal(new)):
         raise CutoverRefusedError(refusal)
-    return move_review(old, new, count, explain(steps_of(move, old)), again=again, copied=move.again)
+    return move_review(old, new, count, explain(steps_of(move, old)), again=again, copied=move.again, writers=writers)
 
 
 def _id(pointer: Pointer) -> object:

@@ -93,14 +93,16 @@ class SafetySettings(Strict):
     `rows_left_behind` is how many rows that visitors wrote may stay on the branch that the pointer leaves. In phase
     `live` the pointer moves only to a restore of the branch that serves. `fence` says whether writes to the branch that
     is left are stopped before the domain moves (a short write pause, an exact count) or after (no pause). A pause that
-    would last longer than `write_pause` ends: the move is undone. `protected` sets Neon's own protection on this
-    environment's branches, which a paid plan allows for a few.
+    would last longer than `write_pause` ends: the move is undone. `other_writers` are logins, functions and the like
+    that may go on writing to a branch that the pointer leaves; any other one stops the move. `protected` sets Neon's
+    own protection on this environment's branches, which a paid plan allows for a few.
     """
 
     phase: Literal["beta", "live"] = "beta"
     rows_left_behind: Annotated[int, Field(ge=0)] = 0
     fence: Literal["before", "after"] = "before"
     write_pause: Timeout = 10
+    other_writers: tuple[str, ...] = ()
     protected: bool = False
 
 

@@ -8,26 +8,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import pytest
 
 from environments import log
 from environments.clients.deadline import pause, seconds_left
 from environments.clients.http import ApiError, ApiUnreachableError
-from environments.clients.postgres import NotReadyError
+from environments.clients.postgres import Connection, NotReadyError
 from environments.cutover import aftermath, cut_over, promotion
 from environments.cutover.guard import Missing
 from environments.cutover.move import Move
 from environments.cutover.pointer import CopiedFrom, Lineage, Outputs, Pointer, Unfinished
 from environments.cutover.probe import UnhealthyError
 from environments.cutover.served import ServedBranch
+from environments.cutover.sessions import Sessions
 from environments.cutover.steps import Step, UndoneError, explain
+from environments.cutover.writes import WritesWaiting
 from environments.database.marker import BranchMarker
 from environments.database.rows import RowCount
-from environments.database.write_lock import LockLostError
+from environments.database.write_lock import LockLostError, WriteLock
 from environments.ids import BranchId, BranchKey, DeploymentId, Transaction
-from environments.plan.topology import ANY_ROWS, Accepted
+from environments.plan.topology import ANY_ROWS, Accepted, Guard
 from environments.props import UNKNOWN
 from environments.review.model import TableRows
 from tests.cutover.pointers import CLAIM, GUARD, branch, pointer, served_branch
@@ -58,7 +60,7 @@ def steps_between(old: Pointer | None, new: Pointer, **changes: Any) -> list[Ste
 def test_writes_wait_and_rows_are_counted_before_the_domain_moves_and_writes_stop_after_that() -> None:
     assert names(steps_between(OLD, NEW)) == [
         *("OpenBranch", "Probe", "Lock", "CountRows", "Promote", "Verify", "Close"),
-        *("NoteServed", "CloseLastLogin", "Drain"),
+        *("NoteServed", "CloseLastLogin", "Drain", "CountAgain"),
     ]
 
 
@@ -115,12 +117,17 @@ def test_the_documentation_lists_every_step_in_its_order_and_words() -> None:
     leaving = old.branch.made()
     move = Move(new, leaving, newly=True, again=True)
     steps = cut_over.steps_of(move, old, {leaving.address.branch: leaving})
+    steps.insert(names(steps).index("DropClaim"), promotion.CountAgain(move))  # of a branch of one's own
     kinds = [each for module in (promotion, aftermath) for each in vars(module).values()]
     there = {each for each in kinds if isinstance(each, type) and issubclass(each, Step)} - {Step, promotion.MoveStep}
     assert {type(step) for step in steps} == there
     text = (ROOT / "docs" / "strategies.md").read_text().partition("| step | it is a part of |\n|---|---|\n")[2]
     documented = re.findall(r"\| (.+?) \| .+ \|", text.partition("\n\n")[0])
     assert tuple(documented) == explain(steps)
+
+
+def orders(rows: int) -> RowCount:
+    return RowCount((TableRows(table="orders", rows=rows),) if rows else ())
 
 
 @dataclass
@@ -145,6 +152,9 @@ class World:
     out: bool = False
     behind: int = 0
     written: int = 0
+    following: int = 900
+    later: int = 900
+    """The transaction ids that the branch that is left gives out next: when its writes stop, and in the end."""
 
     def do(self, deed: str) -> None:
         """Do it; one in `fails` fails each time, one in `once` the first time."""
@@ -177,11 +187,11 @@ class World:
 
     # The branch that is left
     @contextmanager
-    def writes_waiting(self, to: ServedBranch) -> Iterator[Lock]:
+    def writes_waiting(self, to: ServedBranch, _guard: Guard) -> Iterator[WritesWaiting]:
         if error := self.fails.get(f"connect {to.key}"):
             raise error
         try:
-            yield Lock(self, to.key)
+            yield WritesWaiting(cast("WriteLock", Lock(self, to.key)), ())
         finally:
             self.done.append(f"unlock {to.key}")
 
@@ -195,7 +205,7 @@ class Lock:
 
     world: World
     key: str
-    sessions: tuple[str, ...] = ("the session that holds it",)
+    session: str = "the session that holds it"
 
     def take(self) -> None:
         self.world.do(f"lock {self.key}")
@@ -203,8 +213,9 @@ class Lock:
     def require_held(self) -> None:
         self.world.do(f"look at the lock on {self.key}")
 
-    def commit(self) -> None:
+    def commit(self) -> int:
         self.world.do(f"commit {self.key}")
+        return self.world.following
 
 
 @pytest.fixture(autouse=True)
@@ -223,6 +234,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
             raise error
         yield Owner(to)
 
+    @contextmanager
+    def sessions_on(to: ServedBranch) -> Iterator[Sessions]:
+        with owner_of(to) as owner:
+            yield Sessions("", cast("Connection", owner), ())
+
     def deed(name: str, answer: Any = None) -> Callable[..., Any]:
         def done(owner: Owner, *_: Any) -> Any:
             world.do(f"{name} {owner.branch.key}")
@@ -240,24 +256,23 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         world.do("carry over")
         return "3 rows"
 
-    def counted(rows: int) -> RowCount:
-        return RowCount((TableRows(table="orders", rows=rows),) if rows else ())
-
     for module in (promotion, aftermath):
         monkeypatch.setattr(module, "owner_of", owner_of)
         monkeypatch.setattr(module, "close_for_writes", deed("close"))
         monkeypatch.setattr(module, "read_marker", lambda *_: BranchMarker(BranchId("br"), Transaction("7")))
         monkeypatch.setattr(module, "write_marker", marker)
-    monkeypatch.setattr(aftermath, "rows_of", lambda *_, **__: counted(world.behind))
-    monkeypatch.setattr(promotion, "rows_in", lambda *_: counted(world.behind))
+    monkeypatch.setattr(aftermath, "rows_of", lambda *_, **__: orders(world.behind))
+    monkeypatch.setattr(promotion, "rows_in", lambda *_: orders(world.behind))
     monkeypatch.setattr(promotion, "missing_in", lambda *_: Missing(None, None))
     monkeypatch.setattr(promotion, "writes_waiting", world.writes_waiting)
+    monkeypatch.setattr(promotion, "sessions_on", sessions_on)
+    monkeypatch.setattr(promotion, "next_transaction", lambda _owner: world.later)
     monkeypatch.setattr("environments.cutover.writes.owner_of", owner_of)
     monkeypatch.setattr("environments.cutover.move.owner_of", owner_of)
     monkeypatch.setattr("environments.cutover.move.Vercel", lambda: world)
     monkeypatch.setattr(promotion, "open_for_writes", deed("open"))
     monkeypatch.setattr(promotion, "baseline", lambda _owner: "900")
-    monkeypatch.setattr(promotion, "count_rows", lambda *_: counted(world.written))
+    monkeypatch.setattr(promotion, "count_rows", lambda *_: orders(world.written))
     monkeypatch.setattr(promotion, "probe", probe)
     monkeypatch.setattr(promotion, "carry_over", carry_over)
     monkeypatch.setattr(promotion, "was_cut_short", lambda _target: False)
@@ -308,6 +323,25 @@ def test_whatever_fails_up_to_the_move_exactly_what_was_done_is_undone(world: Wo
     with pytest.raises(UndoneError, match=r"^no luck\. Production is as it was\.$"):
         cut_over.cut_over(NEW, OLD, None)
     assert world.done == [*MOVED[: MOVED.index(failing) + 1], *UNDONE[failing], "closed"]
+
+
+def test_rows_that_somebody_wrote_after_writes_had_stopped_are_told(world: World) -> None:
+    world.later, counts = 903, iter([0, 2])
+    with log.collected() as said, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(promotion, "rows_in", lambda *_: orders(next(counts)))
+        cut_over.cut_over(NEW, OLD, None)
+    assert said[-1].startswith(
+        "warning: 2 rows (orders 2) were written to prod-v1 after its writes had stopped, by a login"
+    )
+
+
+def test_where_no_transaction_came_after_the_fence_nothing_is_counted_again(world: World) -> None:
+    counts = iter([0])
+    with log.collected() as said, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(promotion, "rows_in", lambda *_: orders(next(counts)))
+        cut_over.cut_over(NEW, OLD, None)
+    assert len(said) == 1
+    assert world.later == world.following
 
 
 BEHIND_THE_FENCE = {"lock prod-v1", "count prod-v1", "promote dpl_prod-v2", "probe shop.example"}

@@ -20,6 +20,7 @@ from environments.cutover.served import ServedBranch
 from environments.database.marker import Claim
 from environments.database.provenance import EVERY_ROW
 from environments.database.rows import RowCount
+from environments.database.writers import Writer
 from environments.errors import RefusedError
 from environments.ids import (
     BranchId,
@@ -155,6 +156,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[RowCount]:
     """The count that a check gets; a test may put another one."""
     counts = [RowCount(())]
     monkeypatch.setattr(cutover, "rows_of", lambda *_, **__: counts[-1])
+    monkeypatch.setattr(cutover, "find_other_writers", lambda _leaving: [])
     monkeypatch.setattr(cutover, "_served_before", lambda _new: False)
     monkeypatch.setattr(cutover, "move_refusal", lambda *_, **__: "")
     monkeypatch.setattr(cutover, "domain_holder", lambda _new: None)
@@ -165,6 +167,21 @@ def said(old: Pointer | None, new: Pointer) -> str:
     with log.collected() as lines:
         assert Cutover().check(old, new).refusals == ()
     return "\n".join(lines)
+
+
+@pytest.mark.usefixtures("counted")
+def test_a_login_that_could_write_on_is_refused_until_the_settings_list_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    etl = Writer("etl", "a login that may write to public.orders", 'ALTER ROLE "etl" NOLOGIN, or take these rights')
+    monkeypatch.setattr(cutover, "find_other_writers", lambda _leaving: [etl])
+    with pytest.raises(RefusedError) as refused:
+        Cutover().check(OLD, NEW)
+    assert str(refused.value) == (
+        "after the move etl could still write to prod-v1, where nobody would see it: etl (a login that may write to "
+        'public.orders; ALTER ROLE "etl" NOLOGIN, or take these rights). The pointer was not moved. Or list what may '
+        "go on writing there: safety: {other_writers: [etl]}"
+    )
+    listed = replace(NEW, guard=replace(GUARD, other_writers=("etl",)))
+    assert "writers   etl may go on writing to prod-v1 (safety.other_writers)" in said(OLD, listed)
 
 
 @pytest.mark.usefixtures("counted")
