@@ -23,13 +23,14 @@ def sharing_refusal(
     database: DatabaseName,
     owner: RoleName,
 ) -> str:
-    """Return why branch `key` may not become what `now` says, or nothing; `shareable` says that others may serve it.
+    """Return why branch `key` may not become what `now` says, or nothing; `shareable` says that others are to serve it.
 
-    Asks Neon only if the edit takes something away: its size, its protection, its name, or the branch itself.
+    Asks Neon only if the edit takes something away: its size, its protection, its name, or the branch itself. One that
+    isn't shareable may shrink although it can't be asked who serves from it: production leaves a branch that is gone.
     """
     ends = now.deletion == "delete" != was.deletion
     renamed = now.name != was.name != key
-    if not (ends or (shareable and (renamed or _shortfalls(_size_as_claim(was), now)))):
+    if not (ends or renamed or _shortfalls(_size_as_claim(was), now)):
         return ""
     with Neon() as neon:
         branches = neon.branches(project)
@@ -42,6 +43,8 @@ def sharing_refusal(
             address = neon.address_of(project, found, database, owner)
             claims = claims_on(neon, address) if address else []  # nobody serves from a branch without a compute
         except UNREACHABLE as error:
+            if not (ends or shareable):
+                return ""
             return f"{key} stays as it is, because it can't be asked whether another stack serves from it: {error}"
     refusals = (_claim_refusal(key, claim, now, ends=ends, renamed=renamed) for claim in claims)
     return next((refusal for refusal in refusals if refusal), "")

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg
 import pytest
 
 from environments.clients.neon import Address
+from environments.clients.postgres import with_database
 from environments.cutover.aftermath import NoteServed
 from environments.cutover.guard import rows_of
-from environments.cutover.pointer import Lineage
+from environments.cutover.other_writers import find_other_writers
+from environments.cutover.pointer import CopiedFrom, Lineage
 from environments.cutover.served import ServedBranch
 from environments.database.marker import BranchMarker, read_marker, write_marker
 from environments.database.provenance import EVERY_ROW, baseline
@@ -28,7 +31,7 @@ from environments.ids import (
     Transaction,
 )
 from environments.props import UNKNOWN
-from tests.cutover.pointers import NO_LINEAGE, at, pointer
+from tests.cutover.pointers import CLAIM, NO_LINEAGE, at, pointer
 from tests.localcloud.neon.hosting import API_KEY, Host, Project
 from tests.resources.computes import OWNER, Database, Session, run
 
@@ -252,3 +255,53 @@ def test_a_restore_during_the_count_is_no_count(served: Marked, monkeypatch: pyt
 
     monkeypatch.setattr("environments.database.rows.user_schemas", schemas)
     assert "could not be asked" in str(counted(served))
+
+
+def test_rows_of_every_database_of_the_branch_count_and_one_that_is_not_read_makes_the_count_unsure(
+    served: Marked, root: Database
+) -> None:
+    other = DatabaseName(f"{root.name}_reports")
+    with served.session() as session:
+        run(session, f'CREATE DATABASE "{other}"')
+        uri = with_database(root.project.uri(served.branch, database=root.name), other)
+        with psycopg.connect(uri, autocommit=True) as reports:
+            run(reports, "CREATE TABLE events (n int); INSERT INTO events SELECT generate_series(1, 500)")
+        served.write(2)
+        assert counted(served) == 502
+        copy, lineage = copy_of(served)
+        assert counted(served, copy, lineage) == 0, "a clone has every database"
+        filled = CopiedFrom(source_branch=BranchId(served.branch), seconds=1.0)
+        assert counted(served, None, replace(lineage, copy=filled), id=UNKNOWN) == 500, "a dump has the app's alone"
+        run(session, f'ALTER DATABASE "{other}" CONNECTION LIMIT 0')
+        assert f"database {other} could not be opened" in str(counted(served))
+
+
+def found(leaving: Marked, **changes: Any) -> dict[str, str]:
+    """Return who else could write to the branch that is left, and how."""
+    return {each.name: each.ways for each in find_other_writers(replace(leaving.state, **changes))}
+
+
+def test_whoever_else_could_write_to_the_branch_that_is_left_is_found(served: Marked, root: Database) -> None:
+    hand, other = f"{root.role}_hand", DatabaseName(f"{root.name}_other")
+    assert found(served) == {}
+    with served.session() as session:
+        run(session, f'CREATE ROLE "{hand}" LOGIN; GRANT USAGE ON SCHEMA public TO "{hand}"')
+        run(session, f'GRANT INSERT ON t TO "{hand}"')
+        assert found(served) == {hand: "a login that may write to public.t"}
+        assert found(served, shut_out=(RoleName(hand),)) == {}, "nobody knows its password"
+        assert OWNER in found(served, keeps_logins=True), "its password is known to whoever had it before"
+        assert found(served, claim=CLAIM) == {}, "on another stack's branch that is the other stack's business"
+        write_marker(session, RoleName(hand), BranchMarker(BranchId(served.branch), Transaction("7"), None, CLAIM))
+        assert "stack prod serves from" in found(served)[hand]
+        run(session, f'REVOKE INSERT ON t FROM "{hand}"')
+        run(session, f'CREATE DATABASE "{other}"')
+        uri = with_database(root.project.uri(served.branch, database=root.name), other)
+        with psycopg.connect(uri, autocommit=True) as elsewhere:
+            run(elsewhere, f'CREATE TABLE events (n int); GRANT INSERT ON events TO "{root.role}"')
+        assert list(found(served)) == [f"database {other}"]
+        assert list(found(served, claim=CLAIM)) == [f"database {other}"], "the app's own login is not"
+
+
+def test_a_branch_that_can_not_be_asked_is_refused_by_its_count_alone(served: Marked) -> None:
+    address = replace(served.state.address, branch=BranchId("br-gone"))
+    assert find_other_writers(replace(served.state, address=address)) == []
