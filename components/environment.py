@@ -203,6 +203,7 @@ class Environment(pulumi.ComponentResource):
             migrations=topology.migration,
             source=BranchKey(topology.own_source),
             at=topology.served_at,
+            roles=(RoleName(topology.app_roles[0]), RoleName(topology.app_roles[1])),
         )
         return Migration("served", inputs, pulumi.ResourceOptions(parent=self, depends_on=[self._served.login]))
 
@@ -274,7 +275,7 @@ class Environment(pulumi.ComponentResource):
                 id=later_id(deployment.deployment, DeploymentId),
                 url=later(deployment.url),
                 redeploys=not app.path,
-                health=HealthCheck(path=app.health_path, status=app.health_status),
+                health=HealthCheck(path=app.health_path, status=app.health_status, database=app.health_database),
             )
             if deployment and app
             else None

@@ -42,8 +42,8 @@ FAULTS = {
     ),
     "a string stands where a number goes": (
         "components/environment.py",
-        "health=HealthCheck(path=app.health_path, status=app.health_status),",
-        "health=HealthCheck(path=app.health_path, status=str(app.health_status)),",
+        "health=HealthCheck(path=app.health_path, status=app.health_status, database",
+        "health=HealthCheck(path=app.health_path, status=str(app.health_status), database",
     ),
     "Neon's project stands where Vercel's goes": (
         "components/environment.py",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from environments.cutover.aftermath import CloseLastLogin, Drain, DropClaim, FenceLater, NoteServed
+from environments.cutover.compare_rights import CompareRights
 from environments.cutover.guard import copies_again
 from environments.cutover.move import Move
 from environments.cutover.pointer import Outputs, Pointer, Served, Service
@@ -56,7 +57,10 @@ def _up_to_the_move(move: Move) -> list[Step]:
     steps: list[Step] = [Refill(move)] if move.again else []
     if move.newly and move.new.branch.claim:
         steps.append(ClaimBranch(move))
-    steps += [OpenBranch(move), Probe(move)]
+    steps.append(OpenBranch(move))
+    if move.newly or move.changes_login:
+        steps.append(CompareRights(move))
+    steps.append(Probe(move))
     if move.leaving and move.guard.fence_first:
         steps.append(Lock(move))
         if move.again:
@@ -75,7 +79,9 @@ def move_between(old: Pointer | None, new: Pointer) -> Move:
     newly = old is None or old.branch.id != new.branch.id
     leaving = old.branch.made() if old and newly and new.guard else None
     again = leaving is not None and copies_again(leaving, new)
-    return Move(new, leaving, newly=newly, again=again, restore_point=old.restore_point if old else None)
+    before = old.branch.made() if old and new.deployment else None
+    point = old.restore_point if old else None
+    return Move(new, leaving, newly=newly, again=again, restore_point=point, served_before=before)
 
 
 def cut_over(new: Pointer, old: Pointer | None, before: Outputs | None) -> Outputs:

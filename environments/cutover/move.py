@@ -28,7 +28,8 @@ class Move:
     """One move of the pointer: from where, to where, and what its steps found on the way.
 
     `leaving` is None where the pointer stays on its branch, `newly` says that the branch doesn't serve yet, and `again`
-    that the rows are carried over once more behind the fence.
+    that the rows are carried over once more behind the fence. `served_before` is the branch that served until now, with
+    the app's login there; None for the first move.
     """
 
     new: Pointer
@@ -36,6 +37,7 @@ class Move:
     newly: bool
     again: bool = False
     restore_point: RestorePoint | Unknown | None = None
+    served_before: ServedBranch | None = None
 
     open: ExitStack = field(default_factory=ExitStack)
     vercel: Vercel = field(init=False)
@@ -103,6 +105,11 @@ class Move:
         sentence = f"writes to {self.left.key} paused for {seconds} s, which is as long as safety.write_pause allows"
         self.began, self.pause = time.monotonic(), TimeLimit(seconds, sentence)
         return self.pause
+
+    @property
+    def changes_login(self) -> bool:
+        """Whether the app gets another login on the branch that it stays on: its credentials are rotated."""
+        return self.served_before is not None and self.served_before.role != self.new.branch.role
 
     @property
     def promotes(self) -> bool:

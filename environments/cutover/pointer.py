@@ -94,10 +94,11 @@ class Lineage:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """The path to ask for, and the HTTP status that means healthy."""
+    """The path to ask for, the HTTP status that means healthy, and whether the answer comes from the `database`."""
 
     path: str
     status: int
+    database: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,8 @@
-"""Asking a deployment for its health as a visitor would, with patience for a cold start."""
+"""Asking a deployment for its health as a visitor would, with patience for a cold start.
+
+A healthy answer alone doesn't say which database it came from: an app that reads another variable than DATABASE_URL is
+as healthy on the branch that is left. So the app's login has to be seen at work on the branch that comes.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,44 @@ import time
 from environments.clients.deadline import pause
 from environments.clients.vercel import BYPASS_SECRET, Answer, visit
 from environments.cutover.pointer import HealthCheck
+from environments.database.sessions import SessionWatch
 from environments.errors import FailedError
 from environments.ids import BranchId
 
 _PATIENCE = 30.0
+_PATIENCE_UNSEEN = 10.0
+"""For a session of an app that is healthy: seconds in which it is asked again and again."""
+_LOOK = 0.25
+"""Seconds in which a session is looked for after an answer; most were seen before that came."""
 _PAUSE = 0.25
 _UNAUTHORIZED = 401
 
 
 class UnhealthyError(FailedError):
     """A deployment did not answer as it should."""
+
+
+class UnprovenError(UnhealthyError):
+    """A deployment is healthy, and nothing shows that it uses the database that it was given."""
+
+
+def probe_proven(host: str, health: HealthCheck, branch: BranchId, watch: SessionWatch, *, called: str) -> None:
+    """Return once `host` is healthy, as for `probe`, and its login was at work on `branch`, which is `called` so.
+
+    Raises UnprovenError for an app that is healthy for some seconds without that.
+    """
+    probe(host, health, branch)
+    deadline = time.monotonic() + _PATIENCE_UNSEEN
+    while not watch.saw(_LOOK):
+        if time.monotonic() > deadline:
+            raise UnprovenError(
+                f"https://{host}{health.path} answers status {health.status}, and no session of {watch.role} was seen "
+                f"on {called} meanwhile: the app uses another database, where its visitors' rows would go, or its "
+                "health check asks none. Let the app connect with DATABASE_URL or DATABASE_URL_UNPOOLED and no other "
+                "variable, and let its health check query the database each time. If the health check is to ask no "
+                "database: pulumi config set --path app.health.database false, and it stays unproven"
+            )
+        probe(host, health, branch)
 
 
 def probe(host: str, health: HealthCheck, branch: BranchId, patience: float = _PATIENCE) -> None:

@@ -18,7 +18,7 @@ from environments.clients.deadline import OutOfTimeError, seconds_left
 from environments.clients.postgres import UNREACHABLE
 from environments.cutover.guard import Missing, missing_in, require_allowed, rows_in
 from environments.cutover.move import Move
-from environments.cutover.probe import UnhealthyError, probe
+from environments.cutover.probe import UnhealthyError, probe, probe_proven
 from environments.cutover.served import ServedBranch
 from environments.cutover.sessions import sessions_on
 from environments.cutover.steps import Step
@@ -27,6 +27,7 @@ from environments.database.copy.carry_over import carry_over, was_cut_short
 from environments.database.marker import BranchMarker, read_marker, write_marker
 from environments.database.provenance import EVERY_ROW, baseline
 from environments.database.rows import RowCount, count_rows, grown, next_transaction
+from environments.database.sessions import watching
 from environments.database.write_lock import LockLostError, WriteLock
 from environments.errors import EnvironmentsError, FailedError
 from environments.ids import DeploymentId
@@ -127,29 +128,43 @@ class OpenBranch(MoveStep):
 
 
 class Probe(MoveStep):
-    """Asks the staged deployment for its health, on its own host."""
+    """Asks the staged deployment for its health, on its own host, and looks for the session with which it answers."""
 
-    sentence = "The staged deployment must pass its health check on its own host."
+    sentence = (
+        "The staged deployment must pass its health check on its own host, and its login must be seen at work on {now} "
+        "meanwhile."
+    )
+    unproven = "The staged deployment must pass its health check on its own host."
+
+    def explain(self) -> str:
+        return super().explain() if self._move.deployment.health.database else self.unproven
 
     def run(self) -> None:
-        if self._move.promotes:
-            self._ask()
-
-    def _ask(self) -> None:
-        deployment = self._move.deployment
-        probe(known(deployment.url), deployment.health, self._move.branch.address.branch)
+        move, deployment = self._move, self._move.deployment
+        if not move.promotes:
+            return
+        host, branch = known(deployment.url), move.branch
+        if not deployment.health.database:
+            probe(host, deployment.health, branch.address.branch)
+            return
+        with owner_of(branch) as owner, watching(owner, branch.role) as watch:
+            probe_proven(host, deployment.health, branch.address.branch, watch, called=branch.key)
 
     def account(self, error: Exception) -> str:
         return _log_of(self._move, error)
 
 
-class ProbeAgain(Probe):
-    """Asks it once more, after the rows below it were replaced."""
+class ProbeAgain(MoveStep):
+    """Asks it once more, after the rows below it were replaced. Which database it uses is proven by then."""
 
     sentence = "The staged deployment must pass its health check again, on the rows that {now} holds now."
 
     def run(self) -> None:
-        self._ask()
+        deployment = self._move.deployment
+        probe(known(deployment.url), deployment.health, self._move.branch.address.branch)
+
+    def account(self, error: Exception) -> str:
+        return _log_of(self._move, error)
 
 
 class Lock(MoveStep):

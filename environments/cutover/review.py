@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 _AGAIN = "the deployment that served it before is promoted again, with the app as it was then; nothing is built"
 
 
-def first_review(new: Pointer, serving: str, steps: Sequence[str]) -> MoveReview:
-    """Return the review of an environment's first deployment; `serving` is the one that has the domain, if any."""
+def first_review(new: Pointer, serving: str, steps: Sequence[str], *, rights: Sequence[str] = ()) -> MoveReview:
+    """Return the review of an environment's first deployment; `serving` is the one that has the domain, if any.
+
+    `rights` are differences between what the app may do and what the tables' owner may.
+    """
     now, summary = new.branch.key, new.summary
     undo = (
         f"promote {serving} in Vercel, which works as long as its own login is open (logins: keep)"
@@ -28,12 +31,20 @@ def first_review(new: Pointer, serving: str, steps: Sequence[str]) -> MoveReview
     return MoveReview(
         kind="first",
         title=f"{summary.target} will serve {now}, for the first time ({summary.strategy})",
-        lines=_lines(data=_data(new), deploy=summary.build, compute=summary.compute, steps=steps, undo=undo),
+        lines=_lines(
+            data=_data(new),
+            deploy=summary.build,
+            unproven=_unproven(new),
+            rights=rights,
+            compute=summary.compute,
+            steps=steps,
+            undo=undo,
+        ),
         now=now,
     )
 
 
-def same_branch_review(new: Pointer, steps: Sequence[str]) -> MoveReview:
+def same_branch_review(new: Pointer, steps: Sequence[str], *, rights: Sequence[str] = ()) -> MoveReview:
     """Return the review of a new deployment on the branch that serves already."""
     now, undo = new.branch.key, "put the app back as it was, then pulumi up"
     return MoveReview(
@@ -42,6 +53,8 @@ def same_branch_review(new: Pointer, steps: Sequence[str]) -> MoveReview:
         lines=_lines(
             data=f"no branch is made, left or moved to; {now} keeps every row",
             deploy="the app or its credentials changed: a build, staged and probed before it gets the domain",
+            unproven=_unproven(new),
+            rights=rights,
             steps=steps,
             undo=undo,
         ),
@@ -75,12 +88,14 @@ def move_review(
     again: bool,
     copied: bool,
     writers: Sequence[Writer] = (),
+    rights: Sequence[str] = (),
 ) -> MoveReview:
     """Return the review of a move from the branch of `old` to the one of `new`, which takes `steps`.
 
     `count` is what would be left behind, `again` whether a deployment that served the branch before is promoted again,
     `copied` whether the rows are carried over once more behind the fence. `writers` may go on writing to the branch
-    that is left, since the settings list them.
+    that is left, since the settings list them. `rights` are differences between what the app's login may do there and
+    what it may here.
     """
     was, now, summary = old.branch.key, new.branch.key, new.summary
     undo = f"{_undo(old)}, if it is there" if _out_of_reach(count) else _undo(old)
@@ -96,6 +111,8 @@ def move_review(
         shares=_shares(new),
         host="another database host: DATABASE_URL and DATABASE_URL_UNPOOLED change with the pointer",
         deploy=_AGAIN if again else summary.build,
+        unproven=_unproven(new),
+        rights=rights,
         compute=_compute(old, new),
         pause=_pause(new, copied=copied),
         steps=steps,
@@ -128,6 +145,15 @@ def _pause(new: Pointer, *, copied: bool) -> str:
     if new.guard and new.guard.fence_first:
         return "writes pause for about a second before the domain moves, reads go on"
     return "no pause: the domain moves first, then writes that still reach the old branch are stopped"
+
+
+def _unproven(new: Pointer) -> str:
+    if new.deployment is None or new.deployment.health.database:
+        return ""
+    return (
+        f"nothing proves that the app uses {new.branch.key}: app.health.database is false, so no session of its login "
+        "is looked for"
+    )
 
 
 def _data(new: Pointer) -> str:

@@ -18,7 +18,7 @@ class Inputs:
     """The served branch, `key` in the stack file, where its database is, and its `migrations`: None to run nothing.
 
     `source` is the environment's own branch that it was cloned from, `at` as of when: in seconds since 1970 or as an
-    LSN. Both are empty where there is none.
+    LSN. Both are empty where there is none. `roles` are the app's own, which a migration may take no rights from.
     """
 
     key: Unwatched[BranchKey]
@@ -30,6 +30,7 @@ class Inputs:
     migrations: MigrationPlan | None
     source: Unwatched[BranchKey]
     at: Unwatched[str]
+    roles: Unwatched[tuple[RoleName, ...]] = ()
 
     @property
     def address(self) -> Address:

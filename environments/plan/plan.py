@@ -193,6 +193,7 @@ def _guard(settings: Settings) -> Guard:
         write_pause=safety.write_pause,
         other_writers=safety.other_writers,
         accepted=Accepted(branch=accept.branch, rows=int(rows)) if accept else None,
+        fewer_rights=safety.fewer_rights,
     )
 
 
@@ -245,6 +246,7 @@ def _migration(settings: Settings, digest: str | None) -> MigrationPlan | None:
             stop_after_rehearsal=strategy.stop_after_rehearsal,
             restore_point_days=strategy.restore_point_days,
             table=strategy.table,
+            fewer_rights=settings.safety.fewer_rights,
         ),
     )
 
@@ -252,4 +254,5 @@ def _migration(settings: Settings, digest: str | None) -> MigrationPlan | None:
 def _app(settings: Settings, digest: str | None) -> AppPlan | None:
     if settings.app is None:
         return None
-    return AppPlan(settings.app.path or "", digest or "", settings.app.health.path, settings.app.health.status)
+    health = settings.app.health
+    return AppPlan(settings.app.path or "", digest or "", health.path, health.status, health.database)

@@ -104,6 +104,7 @@ class AppPlan:
     digest: str
     health_path: str
     health_status: int
+    health_database: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +118,7 @@ class MigrationSettings:
     `rehearse`                run them on a scratch branch first; `stop_after_rehearsal` ends there
     `restore_point_days`      how long the restore point is kept (Neon: 30 at most)
     `table`                   where drizzle notes what it ran, a schema and a name
+    `fewer_rights`            of what the app's login may lose rights or the sight of rows
     """
 
     level: Literal["off", "warning", "error"]
@@ -130,6 +132,7 @@ class MigrationSettings:
     stop_after_rehearsal: bool
     restore_point_days: int
     table: str
+    fewer_rights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +167,8 @@ class Guard:
     """What a move of the pointer may cost; `accepted` overrides `rows_left_behind` for one branch.
 
     `write_pause` is in seconds: from the fence to the end of the verification. `other_writers` may go on writing to a
-    branch that is left.
+    branch that is left. `fewer_rights` names the tables, schemas, sequences, functions and roles of which the app's
+    login may see or do less than the one before.
     """
 
     moves: Moves
@@ -174,6 +178,7 @@ class Guard:
     write_pause: int = 10
     other_writers: tuple[str, ...] = ()
     accepted: Accepted | None
+    fewer_rights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from environments.clients.adopting import adopting
 from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
 from environments.clients.vercel import Vercel, visit
+from environments.cutover.compare_rights import lost_text, previewed_rights
 from environments.cutover.cut_over import cut_over, move_between, served_by, steps_of
 from environments.cutover.deployment_marks import DeploymentMarks
 from environments.cutover.first_cutover import domain_holder, first_refusal
@@ -91,13 +92,15 @@ def _reviewed(old: Pointer | None, new: Pointer, guard: Guard) -> MoveReview | N
         if refusal := swap_refusal(new) or first_refusal(new, holder):
             raise CutoverRefusedError(refusal)
         steps = explain(steps_of(move_between(None, new), None))
-        return first_review(new, holder.deployment if holder else "", steps)
+        return first_review(new, holder.deployment if holder else "", steps, rights=_rights(None, new))
     if old.branch.id == new.branch.id:
         if old.branch.key != new.branch.key:
             return renamed_review(old, new)
         if _id(old) == _id(new):
             return None
-        return same_branch_review(new, explain(steps_of(move_between(old, new), old)))
+        rotated = old.branch.role != new.branch.role
+        rights = _rights(old.branch.made(), new) if rotated else ()
+        return same_branch_review(new, explain(steps_of(move_between(old, new), old)), rights=rights)
     again = _served_before(new)
     if refusal := move_refusal(old, new, again=again):
         raise CutoverRefusedError(refusal)
@@ -110,7 +113,16 @@ def _reviewed(old: Pointer | None, new: Pointer, guard: Guard) -> MoveReview | N
         raise CutoverRefusedError(refusal)
     if move.again and (refusal := pause_refusal(new)):
         raise CutoverRefusedError(refusal)
-    return move_review(old, new, count, explain(steps_of(move, old)), again=again, copied=move.again, writers=writers)
+    steps, rights = explain(steps_of(move, old)), _rights(leaving, new)
+    return move_review(old, new, count, steps, again=again, copied=move.again, writers=writers, rights=rights)
+
+
+def _rights(before: ServedBranch | None, new: Pointer) -> tuple[str, ...]:
+    """Return what is worth knowing of what the app's login may do. Raises CutoverRefusedError if it may do less."""
+    lost, notes = previewed_rights(before, new)
+    if lost:
+        raise CutoverRefusedError(f"{lost_text(new.branch.key, lost)}. Nothing was changed")
+    return notes
 
 
 def _id(pointer: Pointer) -> object:

@@ -63,10 +63,14 @@ class DatabaseSettings(Strict):
 
 
 class HealthSettings(Strict):
-    """What a deployment must answer before and after it gets the domain."""
+    """What a deployment must answer before and after it gets the domain.
+
+    `database: false` says that the health check asks no database. Nothing then proves which database the app uses.
+    """
 
     path: Annotated[str, AfterValidator(_url_path)] = "/health"
     status: Annotated[int, Field(ge=100, le=599)] = 200
+    database: bool = True
 
 
 class AppSettings(Strict):
@@ -94,8 +98,10 @@ class SafetySettings(Strict):
     `live` the pointer moves only to a restore of the branch that serves. `fence` says whether writes to the branch that
     is left are stopped before the domain moves (a short write pause, an exact count) or after (no pause). A pause that
     would last longer than `write_pause` ends: the move is undone. `other_writers` are logins, functions and the like
-    that may go on writing to a branch that the pointer leaves; any other one stops the move. `protected` sets Neon's
-    own protection on this environment's branches, which a paid plan allows for a few.
+    that may go on writing to a branch that the pointer leaves; any other one stops the move. `fewer_rights` lists the
+    tables, schemas, sequences, functions and roles of which the app's login may see or do less than the login before,
+    as SQL writes their names. `protected` sets Neon's own protection on this environment's branches, which a paid plan
+    allows for a few.
     """
 
     phase: Literal["beta", "live"] = "beta"
@@ -103,6 +109,7 @@ class SafetySettings(Strict):
     fence: Literal["before", "after"] = "before"
     write_pause: Timeout = 10
     other_writers: tuple[str, ...] = ()
+    fewer_rights: tuple[str, ...] = ()
     protected: bool = False
 
 

@@ -16,7 +16,7 @@ from environments import log
 from environments.clients.deadline import pause, seconds_left
 from environments.clients.http import ApiError, ApiUnreachableError
 from environments.clients.postgres import Connection, NotReadyError
-from environments.cutover import aftermath, cut_over, promotion
+from environments.cutover import aftermath, compare_rights, cut_over, promotion
 from environments.cutover.guard import Missing
 from environments.cutover.move import Move
 from environments.cutover.pointer import CopiedFrom, Lineage, Outputs, Pointer, Unfinished
@@ -25,6 +25,7 @@ from environments.cutover.served import ServedBranch
 from environments.cutover.sessions import Sessions
 from environments.cutover.steps import Step, UndoneError, explain
 from environments.cutover.writes import WritesWaiting
+from environments.database.lost_rights import Comparison, Loss
 from environments.database.marker import BranchMarker
 from environments.database.rows import RowCount
 from environments.database.write_lock import LockLostError, WriteLock
@@ -32,7 +33,7 @@ from environments.ids import BranchId, BranchKey, DeploymentId, Transaction
 from environments.plan.topology import ANY_ROWS, Accepted, Guard
 from environments.props import UNKNOWN
 from environments.review.model import TableRows
-from tests.cutover.pointers import CLAIM, GUARD, branch, pointer, served_branch
+from tests.cutover.pointers import CLAIM, GUARD, ROLES, branch, pointer, served_branch
 
 ROOT = Path(__file__).resolve().parents[2]
 DPL_1, DPL_2 = "dpl_prod-v1", "dpl_prod-v2"
@@ -54,26 +55,36 @@ def names(steps: list[Step]) -> list[str]:
 def steps_between(old: Pointer | None, new: Pointer, **changes: Any) -> list[Step]:
     newly = old is None or old.branch.id != new.branch.id
     leaving = old.branch.made() if old and newly and new.guard else None
-    return cut_over.steps_of(Move(new, leaving, newly=newly, **changes), old)
+    before = old.branch.made() if old else None
+    return cut_over.steps_of(Move(new, leaving, newly=newly, served_before=before, **changes), old)
 
 
 def test_writes_wait_and_rows_are_counted_before_the_domain_moves_and_writes_stop_after_that() -> None:
     assert names(steps_between(OLD, NEW)) == [
-        *("OpenBranch", "Probe", "Lock", "CountRows", "Promote", "Verify", "Close"),
+        *("OpenBranch", "CompareRights", "Probe", "Lock", "CountRows", "Promote", "Verify", "Close"),
         *("NoteServed", "CloseLastLogin", "Drain", "CountAgain"),
     ]
 
 
 def test_with_the_fence_after_the_move_nothing_stops_before_the_domain_moves() -> None:
     assert names(steps_between(OLD, replace(NEW, guard=AFTER))) == [
-        *("OpenBranch", "Probe", "Promote", "Verify"),
+        *("OpenBranch", "CompareRights", "Probe", "Promote", "Verify"),
         *("NoteServed", "CloseLastLogin", "Drain", "FenceLater"),
     ]
 
 
-@pytest.mark.parametrize("old", [None, replace(NEW, deployment=OLD.deployment)], ids=["first", "same branch"])
+OTHER_LOGIN = replace(NEW, branch=replace(NEW.branch, role=ROLES[1]))
+
+
+@pytest.mark.parametrize("old", [None, OTHER_LOGIN], ids=["first", "another login"])
 def test_where_no_branch_is_left_there_is_nothing_to_fence(old: Pointer | None) -> None:
     assert names(steps_between(old, NEW)) == [
+        *("OpenBranch", "CompareRights", "Probe", "Promote", "Verify", "NoteServed", "CloseLastLogin")
+    ]
+
+
+def test_where_the_login_stays_the_same_there_is_nothing_to_compare() -> None:
+    assert names(steps_between(replace(NEW, deployment=OLD.deployment), NEW)) == [
         *("OpenBranch", "Probe", "Promote", "Verify", "NoteServed", "CloseLastLogin")
     ]
 
@@ -89,8 +100,8 @@ def test_a_claim_is_noted_before_the_branch_opens_and_taken_back_after_the_way_b
 
 
 def test_a_copy_is_made_again_behind_the_fence_and_probed_with_what_it_holds_then() -> None:
-    assert names(steps_between(OLD, replace(NEW, lineage=COPY), again=True))[:7] == [
-        *("Refill", "OpenBranch", "Probe", "Lock", "CarryOver", "CountRows", "ProbeAgain")
+    assert names(steps_between(OLD, replace(NEW, lineage=COPY), again=True))[:8] == [
+        *("Refill", "OpenBranch", "CompareRights", "Probe", "Lock", "CarryOver", "CountRows", "ProbeAgain")
     ]
 
 
@@ -110,15 +121,16 @@ def test_what_waits_for_its_fence_is_fenced_unless_it_serves_again() -> None:
 def test_a_preview_explains_the_steps_to_a_branch_that_is_still_to_be_made() -> None:
     made_now = branch("prod-v2", id=UNKNOWN, endpoint=UNKNOWN, fingerprint=UNKNOWN, baseline=UNKNOWN)
     assert explain(steps_between(OLD, pointer(made_now))) == explain(steps_between(OLD, NEW))
+    assert "that the database's owner can use" in " ".join(explain(steps_between(None, NEW)))
 
 
 def test_the_documentation_lists_every_step_in_its_order_and_words() -> None:
     old, new = pointer(branch("prod-v1", claim=CLAIM)), pointer(branch("prod-v2", claim=CLAIM))
     leaving = old.branch.made()
-    move = Move(new, leaving, newly=True, again=True)
+    move = Move(new, leaving, newly=True, again=True, served_before=leaving)
     steps = cut_over.steps_of(move, old, {leaving.address.branch: leaving})
     steps.insert(names(steps).index("DropClaim"), promotion.CountAgain(move))  # of a branch of one's own
-    kinds = [each for module in (promotion, aftermath) for each in vars(module).values()]
+    kinds = [each for module in (promotion, aftermath, compare_rights) for each in vars(module).values()]
     there = {each for each in kinds if isinstance(each, type) and issubclass(each, Step)} - {Step, promotion.MoveStep}
     assert {type(step) for step in steps} == there
     text = (ROOT / "docs" / "strategies.md").read_text().partition("| step | it is a part of |\n|---|---|\n")[2]
@@ -155,6 +167,8 @@ class World:
     following: int = 900
     later: int = 900
     """The transaction ids that the branch that is left gives out next: when its writes stop, and in the end."""
+    compared: list[str | None] = field(default_factory=list)
+    comparison: Comparison = field(default_factory=Comparison)
 
     def do(self, deed: str) -> None:
         """Do it; one in `fails` fails each time, one in `once` the first time."""
@@ -184,6 +198,28 @@ class World:
         self.domain_of = deployment
         if error := self.after.pop(deployment, None):
             raise error
+
+    # The deployment, on its own host or at the domain
+    def probe(self, host: str, *_: Any) -> None:
+        self.do(f"probe {host}")
+
+    def probe_proven(self, host: str, *asked: Any, called: str) -> None:
+        assert asked[-1] == f"{ROLES[0]} on {called}"
+        self.probe(host)
+
+    # The branch that comes
+    @contextmanager
+    def watching(self, owner: Owner, role: str) -> Iterator[str]:
+        yield f"{role} on {owner.branch.key}"
+
+    def rights_compared(self, before: ServedBranch | None, new: ServedBranch, owner: Owner) -> Comparison:
+        assert owner.branch == new
+        self.compared.append(before.key if before else None)
+        return self.comparison
+
+    def carry_over(self, *_: Any) -> str:
+        self.do("carry over")
+        return "3 rows"
 
     # The branch that is left
     @contextmanager
@@ -249,13 +285,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     def marker(_owner: Owner, _role: str, mark: BranchMarker) -> None:
         world.do(f"mark {'claimed' if mark.claim else mark.served_by or 'as it was'}")
 
-    def probe(host: str, *_: Any) -> None:
-        world.do(f"probe {host}")
-
-    def carry_over(*_: Any) -> str:
-        world.do("carry over")
-        return "3 rows"
-
     for module in (promotion, aftermath):
         monkeypatch.setattr(module, "owner_of", owner_of)
         monkeypatch.setattr(module, "close_for_writes", deed("close"))
@@ -273,8 +302,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(promotion, "open_for_writes", deed("open"))
     monkeypatch.setattr(promotion, "baseline", lambda _owner: "900")
     monkeypatch.setattr(promotion, "count_rows", lambda *_: orders(world.written))
-    monkeypatch.setattr(promotion, "probe", probe)
-    monkeypatch.setattr(promotion, "carry_over", carry_over)
+    monkeypatch.setattr(promotion, "probe", world.probe)
+    monkeypatch.setattr(promotion, "watching", world.watching)
+    monkeypatch.setattr(promotion, "probe_proven", world.probe_proven)
+    monkeypatch.setattr(compare_rights, "rights_compared", world.rights_compared)
+    monkeypatch.setattr(promotion, "carry_over", world.carry_over)
     monkeypatch.setattr(promotion, "was_cut_short", lambda _target: False)
     monkeypatch.setattr(aftermath, "close_login", lambda owner, role: world.do(f"no login {role} {owner.branch.key}"))
     monkeypatch.setattr(aftermath, "drain", lambda owner, _roles: world.do(f"drain {owner.branch.key}"))
@@ -375,6 +407,51 @@ def test_a_pause_of_writes_that_lasts_too_long_is_undone_and_no_undo_is_held_to_
     limited = {deed for deed, seconds in left.items() if seconds != [None] * len(seconds)}
     assert limited - {"look at the lock on prod-v1"} == BEHIND_THE_FENCE & set(left)
     assert left["close prod-v2"] == left["open prod-v2"] == [None]
+
+
+LOSS = Loss(name="public.orders", schema="public", text="it can't SELECT public.orders", remedy="as ann, run GRANT")
+
+
+def test_a_login_that_could_do_less_than_the_one_before_gets_no_domain_and_nobody_waited(world: World) -> None:
+    world.comparison = Comparison(losses=(LOSS,))
+    with pytest.raises(UndoneError) as undone:
+        cut_over.cut_over(NEW, OLD, None)
+    assert str(undone.value) == (
+        "the app could see or do less on prod-v2 than before. it can't SELECT public.orders; as ann, run GRANT. If the "
+        "app can do without: safety.fewer_rights: [public.orders]. Production is as it was."
+    )
+    assert world.done == ["open prod-v2", "close prod-v2", "closed"]
+    assert world.compared == ["prod-v1"]
+
+
+def test_what_the_app_may_lose_is_told_and_the_move_is_made(world: World) -> None:
+    world.comparison = Comparison(losses=(LOSS,), notes=("a note",))
+    with log.collected() as said:
+        cut_over.cut_over(replace(NEW, guard=replace(GUARD, fewer_rights=("public.orders",))), OLD, None)
+    assert said[:2] == ["it can't SELECT public.orders (safety.fewer_rights allows it)", "a note"]
+    assert world.done == MOVED
+
+
+def test_a_first_cutover_is_compared_with_no_login_before_and_a_rotation_with_the_last_one(world: World) -> None:
+    world.domain_of = ""
+    cut_over.cut_over(NEW, None, None)
+    cut_over.cut_over(NEW, OTHER_LOGIN, None)
+    assert world.compared == [None, "prod-v2"]
+
+
+def test_a_health_check_that_asks_no_database_is_not_waited_for_there_and_the_steps_promise_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("nobody looks for a session")
+
+    monkeypatch.setattr(promotion, "probe_proven", never)
+    assert NEW.deployment
+    health = replace(NEW.deployment.health, database=False)
+    new = replace(NEW, deployment=replace(NEW.deployment, health=health))
+    cut_over.cut_over(new, OLD, None)
+    assert world.done == MOVED
+    assert "The staged deployment must pass its health check on its own host." in explain(steps_between(OLD, new))
 
 
 def test_the_steps_after_the_move_are_held_to_no_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

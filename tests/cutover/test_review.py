@@ -130,6 +130,7 @@ def test_the_documentation_shows_the_review_as_it_is(strategy: str) -> None:
     swap = strategy == "Pointer Swap"
     to = branch("dev/dev", claim=CLAIM) if swap else branch("prod-v2", id=UNKNOWN)
     new = replace(pointer(to), summary=replace(SUMMARY, strategy=strategy))
-    steps = explain(steps_of(Move(new, OLD.branch.made(), newly=True), OLD))
+    leaving = OLD.branch.made()
+    steps = explain(steps_of(Move(new, leaving, newly=True, served_before=leaving), OLD))
     shown = render(move_review(OLD, new, NONE, steps, again=False, copied=False))
     assert f"```\n{shown}\n```" in (ROOT / "docs" / "strategies.md").read_text()

@@ -17,6 +17,7 @@ from environments.cutover import pointer as model
 from environments.cutover.first_cutover import DomainHolder
 from environments.cutover.pointer import CopiedFrom, Lineage, Outputs, Pointer, Service, StagedDeployment, Unfinished
 from environments.cutover.served import ServedBranch
+from environments.database.lost_rights import Loss
 from environments.database.marker import Claim
 from environments.database.provenance import EVERY_ROW
 from environments.database.rows import RowCount
@@ -42,9 +43,10 @@ from environments.resources.cutover import Cutover
 from environments.resources.typed import State
 from environments.review.left_behind import LeftBehindError
 from environments.review.model import TableRows
-from tests.cutover.pointers import CLAIM, GUARD, branch, pointer, served_branch
+from tests.cutover.pointers import CLAIM, GUARD, ROLES, branch, pointer, served_branch
 
 OLD, NEW = pointer("prod-v1"), pointer("prod-v2")
+LOSS = Loss(name="public.orders", schema="public", text="it can't SELECT public.orders", remedy="as ann, run GRANT")
 POINT = RestorePoint(BranchId("br-before"), "before-0001", "2030-01-01T00:00:00Z", Lsn("0/5000"), Transaction("800"))
 
 
@@ -160,6 +162,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[RowCount]:
     monkeypatch.setattr(cutover, "_served_before", lambda _new: False)
     monkeypatch.setattr(cutover, "move_refusal", lambda *_, **__: "")
     monkeypatch.setattr(cutover, "domain_holder", lambda _new: None)
+    monkeypatch.setattr(cutover, "previewed_rights", lambda *_: ((), ()))
     return counts
 
 
@@ -188,7 +191,7 @@ def test_a_login_that_could_write_on_is_refused_until_the_settings_list_it(monke
 def test_a_check_tells_the_review_of_each_kind_of_edit() -> None:
     assert "production will serve prod-v2, for the first time" in said(None, NEW)
     assert "production moves from prod-v1 to prod-v2" in said(OLD, NEW)
-    assert "steps     1. The app may write to prod-v2. 2. The staged deployment" in said(OLD, NEW)
+    assert "steps     1. The app may write to prod-v2. 2. On prod-v2 the app's login" in said(OLD, NEW)
     again = replace(OLD, deployment=staged(id=UNKNOWN))
     assert "production stays on prod-v1; its app is deployed again" in said(OLD, again)
     renamed = replace(OLD, branch=replace(OLD.branch, key=BranchKey("main")))
@@ -206,6 +209,37 @@ def test_a_copy_that_would_pause_writes_for_longer_than_they_may_is_refused(monk
     assert "writes pause while the rows are carried over" in said(
         OLD, replace(slow, guard=replace(GUARD, write_pause=60))
     )
+
+
+@pytest.mark.usefixtures("counted")
+def test_a_login_that_could_do_less_is_refused_in_the_preview_and_what_is_worth_knowing_is_a_line_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str | None] = []
+
+    def found(before: ServedBranch | None, _new: Pointer) -> tuple[tuple[Loss, ...], tuple[str, ...]]:
+        asked.append(before.role if before else None)
+        return (LOSS,) if len(asked) > 3 else (), ("a note",)
+
+    monkeypatch.setattr(cutover, "previewed_rights", found)
+    rotated = replace(NEW, branch=replace(NEW.branch, role=ROLES[1]), deployment=staged(id=UNKNOWN))
+    for old, new in ((None, NEW), (OLD, NEW), (NEW, rotated)):
+        assert "rights    1. a note" in said(old, new)
+    assert "rights" not in said(NEW, replace(NEW, deployment=staged(id=UNKNOWN)))
+    assert asked == [None, ROLES[0], ROLES[0]]
+    for old, new in ((None, NEW), (OLD, NEW), (NEW, rotated)):
+        with pytest.raises(RefusedError, match=r"less on prod-v2 than before\. it can't SELECT.*Nothing was changed$"):
+            Cutover().check(old, new)
+
+
+@pytest.mark.usefixtures("counted")
+def test_a_health_check_that_asks_no_database_is_told_to_prove_nothing() -> None:
+    health = model.HealthCheck(path="/health", status=200, database=False)
+    unproven = replace(NEW, deployment=staged(id=UNKNOWN, health=health))
+    for old in (None, OLD, NEW):
+        told = " ".join(said(old, unproven).split())
+        assert "unproven nothing proves that the app uses prod-v2: app.health.database is false" in told
+    assert "unproven" not in said(OLD, NEW)
 
 
 @pytest.mark.usefixtures("counted")
