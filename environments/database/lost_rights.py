@@ -133,21 +133,26 @@ class _Compared:
 
     def add(self, was: ObjectRights, now: ObjectRights, other: str, *, owners: bool = False) -> None:
         """Compare one object; `other` is who could, empty for the same role before; `owners` that it is the owner."""
-        if now.kind != "schema" and now.schema in self.closed:
+        moved = was.schema != now.schema
+        if now.kind != "schema" and now.schema in self.closed and not moved:
             return
         gone = [right for right in _in_order(was.may) if not _covers(now.may, right)]
         breaks = [right for right in gone if right.partition(" (")[0] in _BREAKS[now.kind]]
         if breaks:
             why = ": row-level security is on and has no policy for it" if set(breaks) <= now.denied else ""
             self._lose(
-                now, f"can't {_verbs(breaks)} {_named(now)}{_which(other)}{why}", _remedy(now, breaks, self.role)
+                now,
+                f"can't {_verbs(breaks)} {_named(now, was)}{_which(other)}{why}",
+                _remedy(now, breaks, self.role),
+                moved=moved,
             )
             if now.kind == "schema":
                 self.closed.add(now.schema)
         elif now.rows == "none" and was.rows != "none":
             why = now.failed or "row-level security hides them"
             sees = f"{other} sees them" if other else "it sees them now"
-            self._lose(now, f"sees none of the rows of {now.name} ({why}); {sees}", _policy(now, self.role))
+            rows = f"sees none of the rows of {_named(now, was)} ({why}); {sees}"
+            self._lose(now, rows, _policy(now, self.role), moved=moved)
         elif now.secured and not was.secured and not owners:
             seen = "and whether it sees any wasn't found out" if now.rows == "unknown" else "and it sees some"
             seen = "which is empty" if now.rows == "empty" else seen
@@ -175,17 +180,19 @@ class _Compared:
     def _role(self) -> str:
         return f"{self.role} on {self.branch}" if self.branch else str(self.role)
 
-    def _lose(self, now: ObjectRights, what: str, remedy: str) -> None:
-        self.losses.append(Loss(name=now.name, schema=now.schema, text=f"{self._role} {what}", remedy=remedy))
+    def _lose(self, now: ObjectRights, what: str, remedy: str, *, moved: bool) -> None:
+        # To list the schema that something moved to does not say that it may be missing where it was.
+        schema = "" if moved else now.schema
+        self.losses.append(Loss(name=now.name, schema=schema, text=f"{self._role} {what}", remedy=remedy))
 
 
 def _which(other: str) -> str:
     return f", which {other} can" if other else ", which it can now"
 
 
-def _named(found: ObjectRights) -> str:
+def _named(found: ObjectRights, was: ObjectRights) -> str:
     kind = "schema " if found.kind == "schema" else "sequence " if found.kind == "sequence" else ""
-    return f"{kind}{found.name}"
+    return f"{kind}{found.name}{f' ({was.name} until now)' if was.name != found.name else ''}"
 
 
 def _verbs(rights: Collection[str]) -> str:

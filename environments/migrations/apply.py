@@ -17,6 +17,7 @@ from environments.migrations.rehearsal.receipt import Receipt, receipt_digest
 from environments.migrations.rehearsal.rehearse import rehearse
 from environments.migrations.rehearsal.scratch_branch import delete_leftovers
 from environments.migrations.restore_point import find_restore_point, make_restore_point
+from environments.migrations.rights import RightsBefore, rights_refusal, rights_warning
 from environments.migrations.run import Pending, run_pending
 from environments.migrations.session import Limits, end_sessions
 from environments.migrations.state import Inputs, Outputs
@@ -24,7 +25,8 @@ from environments.migrations.tools import tool_for
 from environments.plan.topology import MigrationPlan, MigrationSettings
 
 if TYPE_CHECKING:
-    from environments.ids import BranchKey
+    from environments.database.lost_rights import Comparison
+    from environments.ids import BranchKey, RoleName
     from environments.migrations.lock import Lock
     from environments.migrations.result import Run
 
@@ -52,7 +54,7 @@ def migrate(new: Inputs, plan: MigrationPlan, before: Outputs) -> Outputs:
             if not todo.pending:
                 return _found(neon, new, todo, replace(before, pending=()))
             _refuse(todo, plan.settings)
-            return _Update(neon, new.key, served, todo, limits, plan.settings).run(lock, before)
+            return _Update(neon, new.key, served, new.roles, todo, limits, plan.settings).run(lock, before)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class _Update:
     neon: Neon
     key: BranchKey
     served: Address
+    roles: tuple[RoleName, ...]
     todo: Pending
     limits: Limits
     settings: MigrationSettings
@@ -69,6 +72,8 @@ class _Update:
     def run(self, lock: Lock, before: Outputs) -> Outputs:
         """Return the outputs after the run, or after the rehearsal if the settings stop there."""
         receipt = self._rehearsed(before.receipt) if self.settings.rehearse else None
+        if receipt:
+            self._require_rights(receipt.rights)
         pending = tuple(migration.tag for migration in self.todo.pending)
         if self.settings.stop_after_rehearsal:
             log.info(f"{self.key}: stop_after_rehearsal is set, so nothing ran. Pending: {', '.join(pending)}")
@@ -76,6 +81,7 @@ class _Update:
         lock.require()
         with connected(self.todo.url) as connection:
             point = make_restore_point(self.neon, connection, self.served, pending[0], self.settings.restore_point_days)
+            could = None if receipt else RightsBefore(connection, self.roles)
         try:
             run = run_pending(self.todo, self.limits)
         except MigrationFailedError as error:
@@ -83,6 +89,9 @@ class _Update:
             raise MigrationFailedError(f"{self.key} was not migrated, {kept}: {error}") from None
         outputs = Outputs(receipt=receipt, restore_point=point, way_back=point.way_back(self.key), ran=run)
         self._report(run, outputs)
+        if could:
+            with connected(self.todo.url) as connection:
+                self._warn_of_lost_rights(could.changed(connection, self.served.owner))
         return outputs
 
     def _rehearsed(self, receipt: Receipt | None) -> Receipt:
@@ -90,13 +99,29 @@ class _Update:
         if receipt and receipt.holds_for(receipt_digest(self.todo, self.served.branch, self.limits)):
             return receipt
         try:
-            fresh = rehearse(self.neon, self.served, self.todo, self.limits)
+            fresh = rehearse(self.neon, self.served, self.todo, self.limits, self.roles)
         except MigrationFailedError as error:
             raise MigrationFailedError(
                 f"the rehearsal on a copy of {self.key} failed, {self.key} itself is untouched: {error}"
             ) from None
         log.info(f"{self.key}: {fresh}")
         return fresh
+
+    def _require_rights(self, rights: Comparison) -> None:
+        """Refuse what takes rights or rows from the app, unless the stack file lists it."""
+        accepted = self.settings.fewer_rights
+        if lost := rights.refused(accepted):
+            raise MigrationFailedError(rights_refusal(self.key, lost))
+        for note in rights.told(accepted):
+            log.warn(f"{self.key}: {note}")
+
+    def _warn_of_lost_rights(self, rights: Comparison) -> None:
+        """Tell what a run that nobody rehearsed has taken from the app."""
+        accepted = self.settings.fewer_rights
+        if lost := rights.refused(accepted):
+            log.warn(rights_warning(self.key, lost))
+        for note in rights.told(accepted):
+            log.warn(f"{self.key}: {note}")
 
     def _report(self, run: Run, outputs: Outputs) -> None:
         rehearsed = f" ({outputs.receipt.seconds:.2f} s in the rehearsal)" if outputs.receipt else ""

@@ -302,6 +302,19 @@ def test_a_migration_that_takes_rights_or_rows_from_the_app_is_seen_by_the_table
     assert found.notes == ()
 
 
+def test_a_table_that_moved_out_of_reach_is_named_with_where_it_was_and_is_not_accepted_with_its_new_schema(
+    shop: Database, owner: Session
+) -> None:
+    run(owner, "CREATE SCHEMA hidden")
+    grant_rows_as_app_login_does(shop)
+    before = rights(shop)
+    run(owner, f"REVOKE USAGE ON SCHEMA hidden FROM {shop.role}; ALTER TABLE orders SET SCHEMA hidden")
+    found = compare_migrated(before, rights(shop), rights(shop, OWNER))
+    assert names(found) == ["hidden", "hidden.orders"]
+    assert "hidden.orders (public.orders until now)" in str(found.losses[1])
+    assert [loss.name for loss in found.refused(["hidden"])] == ["hidden.orders"]
+
+
 def test_a_table_that_a_migration_makes_and_the_app_can_not_use_is_told(shop: Database, owner: Session) -> None:
     before = rights(shop)
     run(owner, f"CREATE TABLE secrets (id int); REVOKE ALL ON secrets FROM {shop.role}")

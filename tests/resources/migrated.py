@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from environments.clients.app_files import app_digest
-from environments.ids import BranchKey
+from environments.ids import BranchKey, RoleName
 from environments.plan.topology import MigrationPlan, MigrationSettings
 from environments.resources.migration import Inputs, Migration, Outputs
 from environments.resources.typed import State
@@ -53,6 +53,7 @@ class World:
             migrations=plan,
             source=BranchKey(""),
             at="",
+            roles=(self.database.role, RoleName(f"{self.database.role}_2")),
         )
 
     def branches(self) -> list[str]:

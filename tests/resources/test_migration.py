@@ -112,6 +112,74 @@ def test_what_loses_rows_is_refused_until_the_settings_name_it(world: World, own
     assert applied(create(named)) == ("0000_drop",)
 
 
+MADE_FOR_THE_APP = (MADE[0], f"{MADE[1]};CREATE SCHEMA hidden")
+TAKES = {
+    "ALTER TABLE t ENABLE ROW LEVEL SECURITY": "public.t",
+    "ALTER TABLE t ENABLE ROW LEVEL SECURITY;CREATE POLICY p ON t USING (current_user = 'ann')": "public.t",
+    "REVOKE SELECT ON t FROM {role}": "public.t",
+    "REVOKE USAGE ON SCHEMA hidden FROM {role};ALTER TABLE t SET SCHEMA hidden": "hidden.t",
+}
+
+
+@pytest.mark.parametrize("sql", TAKES)
+def test_a_migration_that_takes_rights_or_rows_from_the_app_is_refused_after_the_rehearsal_and_touches_nothing(
+    world: World, database: Database, owner: Session, sql: str
+) -> None:
+    first = create(world.inputs(MADE_FOR_THE_APP))
+    database.make_app(owner)
+    takes, name = ("takes", sql.format(role=database.role)), TAKES[sql]
+    with pytest.raises(MigrationFailedError) as refused:
+        update(first, world.inputs(MADE_FOR_THE_APP, takes, level="off"))
+    said = str(refused.value)
+    assert "the rehearsal on a copy of prod-v1 shows that the app would see or do less there, prod-v1 itself" in said
+    assert f"which {database.role}" not in said, "it is the same login, before and after"
+    lost = f"{'hidden, ' if 'hidden' in name else ''}{name}"
+    assert said.endswith(f"If the app can do without: safety.fewer_rights: [{lost}]")
+    with database.app() as app:
+        assert run(app, "SELECT count(*) FROM t") == [(1000,)]
+    assert run(owner, "SELECT count(*) FROM drizzle.__drizzle_migrations") == [(1,)]
+    assert "before-0001_takes" not in world.branches()
+    listed = (name, "hidden")
+    with log.collected() as told:
+        second = update(first, world.inputs(MADE_FOR_THE_APP, takes, level="off", fewer_rights=listed))
+    assert applied(second) == ("0001_takes",)
+    assert [line for line in told if line.endswith("(safety.fewer_rights allows it)")]
+    stored = resource.decoded_state(second.id, resource.encoded(second.inputs), resource.encoded(second.outputs))
+    assert stored == second
+
+
+def test_a_migration_that_nobody_rehearsed_and_that_takes_rights_from_the_app_is_told_loudly(
+    world: World, database: Database, owner: Session
+) -> None:
+    first = create(world.inputs(MADE))
+    database.make_app(owner)
+    takes = ("takes", "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+    with log.collected() as told:
+        update(first, world.inputs(MADE, takes, rehearse=False, level="off"))
+    (warning,) = [line for line in told if "which nobody rehearsed" in line]
+    assert warning.startswith("warning: the app sees or does less on prod-v1 since these migrations ran")
+    assert f"{database.role} can't SELECT, INSERT, UPDATE, DELETE public.t" in warning
+
+
+def test_a_table_that_a_migration_makes_and_the_app_can_not_use_is_told(
+    world: World, database: Database, owner: Session
+) -> None:
+    first = create(world.inputs(MADE))
+    database.make_app(owner)
+    makes = ("makes", f"CREATE TABLE secrets (n bigint);REVOKE ALL ON secrets FROM {database.role}")
+    with log.collected() as told:
+        assert applied(update(first, world.inputs(MADE, makes, level="off"))) == ("0001_makes",)
+    assert [line for line in told if f"public.secrets is new, and {database.role} can't SELECT" in line]
+
+
+def test_a_login_that_is_closed_has_nothing_to_lose(world: World, database: Database, owner: Session) -> None:
+    first = create(world.inputs(MADE))
+    database.make_app(owner)
+    run(owner, f"ALTER ROLE {database.role} NOLOGIN")
+    takes = ("takes", "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+    assert applied(update(first, world.inputs(MADE, takes, level="off"))) == ("0001_takes",)
+
+
 def test_a_branch_that_is_not_made_yet_is_judged_when_it_is(world: World) -> None:
     with log.collected() as said:
         assert refusals(None, replace(world.inputs(MADE), branch=UNKNOWN, endpoint=UNKNOWN)) == ""

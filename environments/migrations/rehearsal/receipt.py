@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from environments.database.lost_rights import Comparison
 from environments.ids import BranchId
 from environments.migrations.rehearsal.locks import HeldLock
 from environments.migrations.result import StatementTime
@@ -33,6 +34,7 @@ class Receipt:
     """What a rehearsal came to; `digest` says of which files on a copy of which branch, `at` when it ended.
 
     `seconds` is the transaction's own time, `overhead` that of making, filling, counting and deleting the copy.
+    `rights` is what the app's logins lost.
     """
 
     digest: str
@@ -42,6 +44,7 @@ class Receipt:
     statements: tuple[StatementTime, ...]
     locks: tuple[HeldLock, ...]
     rows: tuple[TableCount, ...]
+    rights: Comparison = field(default_factory=Comparison)
 
     def holds_for(self, digest: str) -> bool:
         """Tell whether another rehearsal of what has this digest is needless."""
