@@ -121,7 +121,7 @@ def _rights(before: ServedBranch | None, new: Pointer) -> tuple[str, ...]:
     """Return what is worth knowing of what the app's login may do. Raises CutoverRefusedError if it may do less."""
     lost, notes = previewed_rights(before, new)
     if lost:
-        raise CutoverRefusedError(f"{lost_text(new.branch.key, lost)}. Nothing was changed")
+        raise CutoverRefusedError(f"{lost_text(new.branch.key, lost)}. The pointer was not moved")
     return notes
 
 
