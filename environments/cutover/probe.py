@@ -11,7 +11,7 @@ import time
 from environments.clients.deadline import pause
 from environments.clients.vercel import BYPASS_SECRET, Answer, visit
 from environments.cutover.pointer import HealthCheck
-from environments.database.sessions import SessionWatch
+from environments.database.session_watch import SessionWatch
 from environments.errors import FailedError
 from environments.ids import BranchId
 

@@ -27,7 +27,7 @@ from environments.database.copy.carry_over import carry_over, was_cut_short
 from environments.database.marker import BranchMarker, read_marker, write_marker
 from environments.database.provenance import EVERY_ROW, baseline
 from environments.database.rows import RowCount, count_rows, grown, next_transaction
-from environments.database.sessions import watching
+from environments.database.session_watch import watching
 from environments.database.write_lock import LockLostError, WriteLock
 from environments.errors import EnvironmentsError, FailedError
 from environments.ids import DeploymentId

@@ -190,9 +190,9 @@ def test_a_copy_with_the_same_rights_passes_also_back_to_a_branch_that_is_read_o
 ) -> None:
     move = move_of(shop, coming)
     with coming.owner() as there:
-        close_for_writes(there, move.branch)
+        close_for_writes(there, move.branch, move.guard)
     assert previewed_rights(move.left, move.new) == ((), ())
-    close_for_writes(owner, move.left)
+    close_for_writes(owner, move.left, move.guard)
     assert compare(move) == []
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from environments.clients.postgres import connected
-from environments.database.sessions import SessionWatch, watching
+from environments.database.session_watch import SessionWatch, watching
 from environments.errors import FailedError
 from environments.ids import RoleName
 from tests.resources.computes import Database, Session, run
