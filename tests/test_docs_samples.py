@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from environments.cutover import probe as probing
+from environments.cutover.compare_rights import lost_text
 from environments.cutover.guard import require_allowed
-from environments.cutover.pointer import CopiedFrom, Lineage
+from environments.cutover.pointer import CopiedFrom, HealthCheck, Lineage
+from environments.cutover.probe import UnprovenError, probe_proven
 from environments.cutover.review import move_review
+from environments.database.lost_rights import compare
 from environments.database.marker import NEVER, Claim
+from environments.database.rights import ObjectRights, Rights
 from environments.database.rows import RowCount
-from environments.ids import BranchId, BranchKey, Lsn, StackName, Transaction
+from environments.ids import BranchId, BranchKey, Lsn, RoleName, StackName, Transaction
 from environments.migrations.checks.judge import JudgeOptions, Verdict, judge
 from environments.migrations.drizzle.journal import DrizzleJournal
 from environments.migrations.model import Migration
@@ -24,6 +31,9 @@ from environments.review.terminal import render
 from tests.cutover.pointers import GUARD, pointer
 from tests.migrations.folders import FIRST, WHEN, applied, migration, shown
 from tests.test_docs import ROOT
+
+if TYPE_CHECKING:
+    from environments.database.session_watch import SessionWatch
 
 
 def document(name: str) -> str:
@@ -49,6 +59,29 @@ def test_the_refusal_of_rows_that_would_be_left_behind() -> None:
     with pytest.raises(LeftBehindError) as refused:
         require_allowed(GUARD, count, BranchKey("prod-v1"))
     assert str(refused.value) in document("strategies.md")
+
+
+def orders(role: str, **changes: Any) -> Rights:
+    """What a role may do with one table."""
+    may = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+    table = ObjectRights(kind="table", name="public.orders", oid=1, owner=RoleName("neondb_owner"), may=may)
+    return Rights(role=RoleName(role), exists=True, objects=(replace(table, **changes),))
+
+
+def test_the_refusal_of_a_login_that_sees_no_row() -> None:
+    login, owner = orders("app_prod_1"), orders("neondb_owner")
+    found = compare(login, orders("app_prod_1", secured=True, rows="none"), owner, was="prod-v1", now="prod-v2")
+    assert lost_text("prod-v2", found.losses) in document("strategies.md")
+
+
+def test_the_refusal_of_an_app_whose_session_is_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "probe", lambda *_: None)
+    monkeypatch.setattr(probing, "_PATIENCE_UNSEEN", -1)
+    blind = cast("SessionWatch", SimpleNamespace(role="app_prod_1", saw=lambda _seconds: False))
+    health = HealthCheck(path="/health", status=200)
+    with pytest.raises(UnprovenError) as refused:
+        probe_proven("shop-x1.vercel.app", health, BranchId("br-2"), blind, called="prod-v2")
+    assert f"{refused.value}. Production is as it was." in document("operating.md")
 
 
 def test_the_refusal_of_a_branch_that_is_too_small() -> None:
