@@ -25,6 +25,7 @@ from environments.ids import (
     StackName,
 )
 from environments.plan.topology import BranchPlan, NoBranch
+from environments.program.existing import Existing
 from environments.program.own import AppLogin, BranchSource, TemporaryBranch, Transfer, later, later_id
 from environments.resources import app_login, branch_source, temporary_branch, transfer
 
@@ -48,7 +49,8 @@ class BranchArgs:
     roles: tuple[str, str]
     generation: int
     serves: bool
-    hooks: pulumi.ResourceHookBinding | None
+    adopted: bool
+    existing: Existing
     kept: pulumi.ResourceHookBinding
 
 
@@ -209,6 +211,7 @@ def _parent(args: BranchArgs) -> BranchId | None:
 def _permanent(parent: Branch, name: str, args: BranchArgs) -> neon.Branch:
     plan, (timestamp, lsn) = args.plan, args.plan.at
     settled = ["parentId", "parentLsn", "parentTimestamp"]
+    hooks = args.existing.adopted_branch if args.adopted else args.existing.branch
     return neon.Branch(
         name,
         project_id=args.project,
@@ -219,7 +222,7 @@ def _permanent(parent: Branch, name: str, args: BranchArgs) -> neon.Branch:
         protected="yes" if plan.protected else None,
         opts=pulumi.ResourceOptions.merge(
             _held(parent, args),
-            pulumi.ResourceOptions(depends_on=[parent.source], ignore_changes=settled, hooks=args.hooks),
+            pulumi.ResourceOptions(depends_on=[parent.source], ignore_changes=settled, hooks=hooks),
         ),
     )
 
@@ -250,7 +253,7 @@ def _endpoint(
     compute = args.plan.compute
     # Neon deletes the compute of a branch that has expired, and the provider fails to delete what is gone.
     with_it = None if args.plan.lifetime is None else branch
-    options = pulumi.ResourceOptions(depends_on=after, deleted_with=with_it)
+    options = pulumi.ResourceOptions(depends_on=after, deleted_with=with_it, hooks=args.existing.compute)
     return neon.Endpoint(
         name,
         project_id=args.project,

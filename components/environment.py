@@ -72,9 +72,9 @@ class Environment(pulumi.ComponentResource):
         # Not the default provider, so that the plugin starts at once and not when the variables come, last of all.
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
         self._vercel = vercel.Provider("vercel", team=team)
-        self._projects = make_projects(topology.projects, self, self._vercel)
+        self._existing = existing.Existing(topology.stack)
+        self._projects = make_projects(topology.projects, self, self._vercel, self._existing)
         self._external = make_external_login(topology, self._projects.neon_project, self)
-        self._adopted = existing.adopted_branch(topology.stack)
         self._kept = kept.kept_branch()
         self.branches: dict[str, Branch] = {}
         for plan in topology.branches:
@@ -152,7 +152,8 @@ class Environment(pulumi.ComponentResource):
             roles=topology.app_roles,
             generation=topology.credentials,
             serves=topology.served == OwnBranch(plan.key),
-            hooks=self._adopted if isinstance(plan.parent, NoBranch) else None,
+            adopted=isinstance(plan.parent, NoBranch),
+            existing=self._existing,
             kept=self._kept,
         )
         return Branch(plan.key, args, pulumi.ResourceOptions(parent=self))
@@ -305,7 +306,7 @@ class Environment(pulumi.ComponentResource):
         """Make the target's variables, and what watches them."""
         login, topology = self._served.login, self._topology
         values = {"DATABASE_URL": login.pooled_url, "DATABASE_URL_UNPOOLED": login.direct_url}
-        hooks, made = existing.variable(topology.stack), {}
+        hooks, made = self._existing.variable, {}
         for key, value in values.items():
             made[key] = make_variable(
                 key,

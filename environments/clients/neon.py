@@ -90,6 +90,8 @@ class Endpoint:
     min_cu: float
     max_cu: float
     suspend_seconds: int
+    branch_id: BranchId
+    created_at: datetime
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Self:
@@ -101,6 +103,8 @@ class Endpoint:
             float(found["autoscaling_limit_min_cu"]),
             float(found["autoscaling_limit_max_cu"]),
             int(found.get("suspend_timeout_seconds") or 0) or _NEONS_DEFAULT_SUSPEND,
+            BranchId(found["branch_id"]),
+            datetime.fromisoformat(found["created_at"]),
         )
 
 

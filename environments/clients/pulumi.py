@@ -1,4 +1,4 @@
-"""The `pulumi` command for one stack, as recovery and adoption need it: export, cancel, refresh; preview, import.
+"""The `pulumi` command for one stack, as recovery and adoption need it: history, export, refresh; preview, import.
 
 What the engine prints as JSON becomes dataclasses here, and nowhere else.
 """
@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from environments.clients.file_backend import FileBackend
+from environments.clients.file_backend import FileBackend, Lock
 from environments.errors import FailedError, RefusedError, StateError
 from environments.ids import StackName
 from environments.props import decode, encode
@@ -31,6 +31,8 @@ Urn = NewType("Urn", str)
 
 NO_URN = Urn("")
 _PROGRAM = "Pulumi.yaml"
+_HISTORY = "100"
+"""Runs that are read of a stack's history: enough to reach back to the last one that succeeded."""
 
 
 class NoProgramError(RefusedError):
@@ -47,7 +49,10 @@ class LockedError(RefusedError):
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as the engine tells of it: `token` is its type, `provider` the URN of its provider."""
+    """A resource as the engine tells of it: `token` is its type, `provider` the URN of its provider.
+
+    `id` is empty for one that isn't made yet, and for a component.
+    """
 
     urn: Urn
     token: str
@@ -56,6 +61,7 @@ class Resource:
     provider: Urn
     values: Mapping[str, Any]
     """Its inputs as the engine writes them."""
+    id: str = ""
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Resource:
@@ -67,6 +73,7 @@ class Resource:
             Urn(found.get("parent") or ""),
             Urn((found.get("provider") or "").rpartition("::")[0]),  # the reference ends with the provider's id
             found.get("inputs") or {},
+            found.get("id") or "",
         )
 
     @property
@@ -81,10 +88,17 @@ class Resource:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A stack's state: when it was written, and which creates the engine began and didn't see the end of."""
+    """A stack's state: when it was written and when its first resource was, its resources, and what was cut short.
+
+    `pending_creates` are those that the engine began and didn't see the end of; `unfinished` says that it began
+    anything such.
+    """
 
     written_at: datetime
+    began_at: datetime
+    resources: tuple[Resource, ...]
     pending_creates: tuple[Resource, ...]
+    unfinished: bool
     text: str
     """The whole, as the engine exported it, secrets encrypted."""
 
@@ -93,21 +107,66 @@ class Checkpoint:
         """Read what `pulumi stack export` prints. Raises StateError if it is no state."""
         try:
             deployment = json.loads(text)["deployment"]
-            pending = [each for each in deployment.get("pending_operations") or [] if each["type"] == "creating"]
+            resources = deployment.get("resources") or []
+            pending = deployment.get("pending_operations") or []
             written_at = datetime.fromisoformat(deployment["manifest"]["time"])
-            return cls(written_at, tuple(Resource.of(each["resource"]) for each in pending), text)
+            created = [datetime.fromisoformat(each["created"]) for each in resources if each.get("created")]
+            return cls(
+                written_at,
+                min(created, default=written_at),
+                tuple(map(Resource.of, resources)),
+                tuple(Resource.of(each["resource"]) for each in pending if each["type"] == "creating"),
+                bool(pending),
+                text,
+            )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StateError(f"pulumi stack export printed no state that can be read: {error!r}") from None
 
-    def settled(self, found: Mapping[Urn, str]) -> str:
-        """Return the state without pending operations, in which the creates in `found` (URN to id) are carried out."""
+    def settled(self) -> str:
+        """Return the state without pending operations."""
         whole = json.loads(self.text)
-        deployment = whole["deployment"]
-        for operation in deployment.pop("pending_operations", None) or []:
-            resource = operation["resource"]
-            if operation["type"] == "creating" and resource["urn"] in found:
-                deployment["resources"].append(resource | {"id": found[resource["urn"]], "outputs": resource["inputs"]})
+        whole["deployment"].pop("pending_operations", None)
         return json.dumps(whole)
+
+    def trimmed(self, inputs: Mapping[Urn, Collection[str]]) -> str:
+        """Return the state in which each resource that `inputs` names has none but the inputs that it names."""
+        whole = json.loads(self.text)
+        for resource in whole["deployment"]["resources"]:
+            if (kept := inputs.get(resource["urn"])) is not None:
+                resource["inputs"] = {key: value for key, value in resource["inputs"].items() if key in kept}
+        return json.dumps(whole)
+
+
+@dataclass(frozen=True)
+class Update:
+    """An entry of a stack's history: what was run (`update` is `pulumi up`), from when to when, with what result.
+
+    `ended_at` is None for one of which the backend doesn't know the end.
+    """
+
+    kind: str
+    result: str
+    began_at: datetime
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Update:
+        """Read one entry of what `pulumi stack history --json` prints."""
+        ended = found.get("endTime")
+        return cls(
+            found["kind"],
+            found.get("result") or "",
+            datetime.fromisoformat(found["startTime"]),
+            datetime.fromisoformat(ended) if ended else None,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an update would create, parents first; `problem` says why the preview went no further, empty if it did."""
+
+    creates: tuple[Resource, ...]
+    problem: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +180,7 @@ class Parameterization:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedResource:
-    """One entry of an import file. One with an `id` is imported: its provider reads it, unless there are `inputs`."""
+    """One entry of an import file. One with an `id` is read by its provider; others are a provider or a component."""
 
     type: str
     name: str
@@ -131,7 +190,6 @@ class ImportedResource:
     component: bool | None = None
     id: str | None = None
     inputs: Mapping[str, Any] | None = None
-    outputs: Mapping[str, Any] | None = None
     version: str | None = None
     parameterization: Parameterization | None = None
 
@@ -175,11 +233,11 @@ class Stack:
         backend = self._file_backend()
         return backend is not None and backend.repair()
 
-    def unlock(self, *, force: bool) -> bool:
-        """Remove the lock of an engine that is gone; return whether there was one.
+    def unlock(self, *, force: bool) -> list[Lock]:
+        """Remove the locks of engines that are gone, and return them.
 
-        Raises LockedError while that engine may run, unless `force` says that somebody has made sure that it doesn't.
-        Other backends than files keep their own locks, which only `force` removes.
+        Raises LockedError while such an engine may run, unless `force` says that somebody has made sure that it
+        doesn't. Other backends than files keep their own locks, which only `force` removes.
         """
         backend = self._file_backend()
         locks = backend.locks(self._qualified_name()) if backend else []
@@ -191,32 +249,51 @@ class Stack:
                 )
         if locks or force:
             self._run("cancel", "--yes", "-s", self.name)
-        return bool(locks)
+        return locks
 
-    def settle(self, checkpoint: Checkpoint, found: Mapping[Urn, str]) -> None:
-        """Write the pending creates in `found` (URN to id) into the state, and drop the other pending operations.
+    def history(self) -> list[Update]:
+        """Return what was run on the stack, the newest first, as far as the backend remembers it.
 
-        `pulumi refresh --import-pending-creates` is made for this, but version 3.259 drops what it is asked to import
-        (run and seen). Secrets in the checkpoint are encrypted and stay so.
+        A file backend writes an entry when a run ends: one that was killed has none.
         """
-        with _written(checkpoint.settled(found)) as file:
-            self._run("stack", "import", "--file", file, "-s", self.name)
+        found = json.loads(self._run("stack", "history", "--json", "--page-size", _HISTORY, "-s", self.name) or "[]")
+        return sorted(map(Update.of, found), key=lambda update: update.began_at, reverse=True)
+
+    def settle(self, checkpoint: Checkpoint) -> None:
+        """Drop the pending operations of a state. Secrets in it are encrypted and stay so."""
+        self._write(checkpoint.settled())
+
+    def trim(self, inputs: Mapping[Urn, Collection[str]]) -> None:
+        """Leave each resource that `inputs` names none but the inputs that it names.
+
+        An import keeps all that the provider reads. A branch has `parentLsn` and `parentTimestamp` then, of which the
+        real provider takes one.
+        """
+        self._write(self.export().trimmed(inputs))
 
     def refresh(self) -> None:
         """Read everything in the state as it really is, and show what the engine prints."""
         self._run("refresh", "--yes", "--skip-preview", "-s", self.name, shown=True)
 
-    def creates(self, env: Mapping[str, str]) -> list[Resource]:
-        """Return what an update would create, parents first, when the program runs with the variables `env`."""
+    def plan(self, env: Mapping[str, str]) -> Plan:
+        """Return what an update would create when the program runs with the variables `env`."""
         done = self._ended(("preview", "--json", "-s", self.name), env)
         try:
             found = json.loads(done.stdout)
         except ValueError:
             found = {}
-        if done.returncode:
-            errors = [each["message"].strip() for each in found.get("diagnostics", []) if each["severity"] == "error"]
-            raise EngineError("pulumi preview failed:\n" + ("\n".join(errors) or done.stderr.strip()))
-        return [Resource.of(step["newState"]) for step in found.get("steps", []) if step["op"] == "create"]
+        creates = tuple(Resource.of(step["newState"]) for step in found.get("steps", []) if step["op"] == "create")
+        if not done.returncode:
+            return Plan(creates, "")
+        errors = [each["message"].strip() for each in found.get("diagnostics", []) if each["severity"] == "error"]
+        return Plan(creates, "\n".join(errors) or done.stderr.strip())
+
+    def creates(self, env: Mapping[str, str]) -> tuple[Resource, ...]:
+        """Return what an update would create, as `plan` does. Raises EngineError if the preview fails."""
+        plan = self.plan(env)
+        if plan.problem:
+            raise EngineError(f"pulumi preview failed:\n{plan.problem}")
+        return plan.creates
 
     def take_in(self, wanted: ImportFile) -> None:
         """Have `pulumi import` bring what `wanted` names into the state.
@@ -225,6 +302,10 @@ class Stack:
         """
         with _written(json.dumps(encode(wanted))) as file:
             self._run("import", "--file", file, "-s", self.name, "--yes", "--skip-preview", "--generate-code=false")
+
+    def _write(self, state: str) -> None:
+        with _written(state) as file:
+            self._run("stack", "import", "--file", file, "-s", self.name)
 
     def _file_backend(self) -> FileBackend | None:
         url = urlsplit(json.loads(self._run("whoami", "--json")).get("url", ""))

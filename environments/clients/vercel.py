@@ -75,6 +75,7 @@ class Variable:
     targets: tuple[str, ...]
     git_branch: str
     type: str
+    created_at: datetime
     updated_at: int
     managed: bool
 
@@ -89,6 +90,7 @@ class Variable:
             (target,) if isinstance(target, str) else tuple(target),
             found.get("gitBranch") or "",
             found["type"],
+            datetime.fromtimestamp(int(found.get("createdAt") or 0) / 1000, UTC),
             int(found.get("updatedAt") or 0),
             bool(found.get("configurationId")) or hint.get("type") == "integration-store-secret",
         )

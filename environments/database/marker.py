@@ -97,11 +97,16 @@ def last_served(url: str, branch: BranchId) -> DeploymentId | None:
     return marker.served_by if marker else None
 
 
-def read_claims(connection: Connection, branch: BranchId) -> dict[RoleName, Claim]:
-    """Return the claims on `branch`, by the role whose marker holds each. Raises StateError as `read_marker` does."""
+def read_markers(connection: Connection, branch: BranchId) -> dict[RoleName, BranchMarker]:
+    """Return the markers of `branch`, by the role that has each. Raises StateError as `read_marker` does."""
     rows = connection.execute(_ALL_COMMENTS).fetchall()
     markers = {RoleName(role): _read(comment, branch) for role, comment in rows}
-    return {role: marker.claim for role, marker in markers.items() if marker and marker.claim}
+    return {role: marker for role, marker in markers.items() if marker}
+
+
+def read_claims(connection: Connection, branch: BranchId) -> dict[RoleName, Claim]:
+    """Return the claims on `branch`, by the role whose marker holds each. Raises StateError as `read_marker` does."""
+    return {role: marker.claim for role, marker in read_markers(connection, branch).items() if marker.claim}
 
 
 def write_marker(connection: Connection, role: RoleName, marker: BranchMarker) -> None:

@@ -14,7 +14,7 @@ import pulumi
 
 from environments.branches.deleted import still_there
 from environments.branches.dropped import KeptError, kept_refusal
-from environments.clients.adopting import adopting
+from environments.clients.comparing import comparing
 from environments.ids import BranchId, BranchKey, NeonProject
 
 HOOK: Final = "keep-a-branch-that-is-neither-retired-nor-released"
@@ -22,7 +22,7 @@ HOOK: Final = "keep-a-branch-that-is-neither-retired-nor-released"
 
 def kept_branch() -> pulumi.ResourceHookBinding:
     """Return the hook that refuses to delete anything of a branch that Neon has."""
-    if adopting():
+    if comparing():
         return pulumi.ResourceHookBinding()
 
     def refuse(args: pulumi.ResourceHookArgs) -> None:

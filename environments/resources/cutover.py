@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from environments import log
-from environments.clients.adopting import adopting
+from environments.clients.comparing import comparing
 from environments.clients.neon import Neon
 from environments.clients.postgres import UNREACHABLE, NotReadyError, connected
 from environments.clients.vercel import Vercel, visit
@@ -46,7 +46,7 @@ class Cutover(Typed[Pointer, Outputs]):
 
     def check(self, old: Pointer | None, new: Pointer) -> Checked[Pointer]:
         """Refuse a move that leaves rows behind, and tell the reviewer what the move means. Changes nothing."""
-        if new.guard and not adopting() and (review := _reviewed(old, new, new.guard)):
+        if new.guard and not comparing() and (review := _reviewed(old, new, new.guard)):
             tell(review)
         return Checked(new)
 

@@ -178,6 +178,7 @@ class PluginServer(provider_pb2_grpc.ResourceProviderServicer):
         if found is None:
             return provider_pb2.ReadResponse()
         now, inputs = found
+        hidden |= {field.name for field in resource.fields if field.secret}
         return provider_pb2.ReadResponse(
             id=now.id,
             properties=_outputs(resource, now.properties, hidden | secrets),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from environments.clients.pulumi import (
     NoProgramError,
     Resource,
     Stack,
+    Update,
     Urn,
     program_folder,
 )
@@ -100,15 +101,50 @@ def test_a_checkpoint_names_the_creates_that_were_cut_short(stub: Path, stack: S
     assert (stub / "calls").read_text() == "stack export -s prod --non-interactive\n"
 
 
-def test_what_was_created_is_settled_and_what_wasnt_is_forgotten(stub: Path, stack: Stack) -> None:
+def test_pending_operations_are_dropped_and_all_else_stays(stub: Path, stack: Stack) -> None:
     checkpoint = Checkpoint.of(json.dumps(STATE))
-    stack.settle(checkpoint, {URN: "br-1"})
+    assert checkpoint.unfinished
+    stack.settle(checkpoint)
     given = json.loads((stub / "given").read_text())
-    whole = STATE["deployment"] | {
-        "resources": [*STATE["deployment"]["resources"], BRANCH | {"id": "br-1"} | {"outputs": BRANCH["inputs"]}]
-    }
+    whole = STATE["deployment"]
     assert given == STATE | {"deployment": {key: each for key, each in whole.items() if key != "pending_operations"}}
-    assert json.loads(checkpoint.settled({}))["deployment"]["resources"] == STATE["deployment"]["resources"]
+    assert not Checkpoint.of(json.dumps(given)).unfinished
+
+
+def test_what_was_imported_keeps_the_inputs_that_the_program_gives(stub: Path, stack: Stack) -> None:
+    imported = BRANCH | {"id": "br-1", "inputs": BRANCH["inputs"] | {"parentLsn": "0/1", "parentTimestamp": 1}}
+    other = imported | {"urn": "urn:other"}
+    state = STATE | {"deployment": STATE["deployment"] | {"resources": [imported, other]}}
+    (stub / "stack").write_text(json.dumps(state))
+    stack.trim({URN: frozenset(BRANCH["inputs"])})
+    assert json.loads((stub / "given").read_text())["deployment"]["resources"] == [BRANCH | {"id": "br-1"}, other]
+
+
+def test_a_state_began_with_its_first_resource_or_when_it_was_written() -> None:
+    made = [BRANCH | {"created": f"2026-10-0{day}T12:00:00Z"} for day in (3, 2)]
+    state = STATE | {"deployment": STATE["deployment"] | {"resources": made}}
+    assert Checkpoint.of(json.dumps(state)).began_at == datetime(2026, 10, 2, 12, tzinfo=UTC)
+    bare = Checkpoint.of(json.dumps(STATE))
+    assert bare.began_at == bare.written_at
+
+
+def test_a_history_has_the_newest_first(stub: Path, stack: Stack) -> None:
+    runs = [
+        {"kind": "update", "result": "succeeded", "startTime": "2026-11-01T12:00:00.000Z", "endTime": None},
+        {
+            "kind": "refresh",
+            "result": "failed",
+            "startTime": "2026-11-01T13:00:00.000Z",
+            "endTime": "2026-11-01T13:01:00.000Z",
+        },
+    ]
+    (stub / "stack").write_text(json.dumps(runs))
+    noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    assert stack.history() == [
+        Update("refresh", "failed", noon + timedelta(hours=1), noon + timedelta(minutes=61)),
+        Update("update", "succeeded", noon, None),
+    ]
+    assert (stub / "calls").read_text().startswith("stack history --json --page-size 100 -s prod")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +178,15 @@ def test_a_preview_that_failed_says_why_and_not_how(stub: Path, stack: Stack) ->
     assert str(failed.value) == "pulumi preview failed:\nthe stack file is wrong"
 
 
+def test_what_a_failed_preview_came_to_is_planned_all_the_same(stub: Path, stack: Stack) -> None:
+    said = [{"severity": "error", "message": "refused\n"}]
+    steps = [{"op": "create", "urn": URN, "newState": BRANCH}]
+    (stub / "preview").write_text(json.dumps({"diagnostics": said, "steps": steps}))
+    (stub / "error").write_text("exit status 255\n")
+    plan = stack.plan({})
+    assert ([each.urn for each in plan.creates], plan.problem) == ([URN], "refused")
+
+
 def test_an_import_file_is_written_in_the_engines_words(stub: Path, stack: Stack) -> None:
     component = ImportedResource(type="a:b:C", name="a:b:C::x", logical_name="x", component=True)
     stack.take_in(ImportFile(name_table={"p": URN}, resources=(component,)))
@@ -163,7 +208,7 @@ def test_a_lock_that_may_be_held_is_removed_only_by_force(stub: Path, stack: Sta
     with pytest.raises(LockedError, match=rf"prod is being updated by process {os.getpid()} on .*add --unlock"):
         stack.unlock(force=False)
     assert "cancel" not in (stub / "calls").read_text()
-    assert stack.unlock(force=True)
+    assert [each.pid for each in stack.unlock(force=True)] == [os.getpid()]
     assert "cancel --yes -s prod" in (stub / "calls").read_text()
 
 

@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks, settings
 
 from components.environment import Environment
-from environments.clients.adopting import ADOPTING
+from environments.clients.comparing import COMPARING
 from environments.plan.topology import Topology
 from environments.plugin.registry import MODULES, resource_of
 from environments.props import SECRET_VALUE, SIGNATURE, fields_of
@@ -115,7 +115,7 @@ def graph(topology: Topology, *, preview: bool = False) -> Graph:
     """Make the environment of `topology`; in a `preview` no output of any resource is known."""
     settings.reset_options()
     monitor = _Monitor(unknown=preview)
-    with _own_loops() as loop, patch.dict(os.environ, {ADOPTING: "1"}):  # without hooks, which want an engine
+    with _own_loops() as loop, patch.dict(os.environ, {COMPARING: "1"}):  # without hooks, which want an engine
         mocks.set_mocks(_Answers(), project="environments", stack=topology.stack, preview=preview, monitor=monitor)
         loop.run_until_complete(_made(topology))
         loop.run_until_complete(loop.shutdown_default_executor())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -52,11 +53,13 @@ def test_a_program_that_can_not_begin_says_why(written: Callable[[], Review], mo
 
 
 def test_a_create_that_a_hook_refuses_is_a_refusal_about_its_resource(written: Callable[[], Review]) -> None:
-    def refuse(args: pulumi.ResourceHookArgs) -> None:
-        raise existing.ExistsError(f"{args.name} exists already")
+    def refusal(inputs: Mapping[str, Any]) -> str:
+        return f"{inputs['name']} exists already"
 
     review.begin(StackName("prod"))
-    args = pulumi.ResourceHookArgs(urn=URN, id="", name="prod-v1", type="neon:index/branch:Branch")
+    args = pulumi.ResourceHookArgs(
+        urn=URN, id="", name="prod-v1", type="neon:index/branch:Branch", new_inputs={"name": "prod-v1"}
+    )
     with pytest.raises(existing.ExistsError):
-        existing._recorded(refuse)(args)
+        existing._recorded(refusal)(args)
     assert written().entries == (Refusal(text="prod-v1 exists already", about=URN),)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from environments import log
-from environments.clients.adopting import ADOPTING
+from environments.clients.comparing import COMPARING
 from environments.clients.http import ApiUnreachableError
 from environments.clients.vercel import Answer, Deployment
 from environments.cutover import pointer as model
@@ -247,7 +247,7 @@ def test_a_health_check_that_asks_no_database_is_told_to_prove_nothing() -> None
 @pytest.mark.usefixtures("counted")
 def test_no_review_where_nothing_is_guarded_or_existing_projects_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(None, replace(NEW, guard=None, deployment=None)) == ""
-    monkeypatch.setenv(ADOPTING, "1")
+    monkeypatch.setenv(COMPARING, "1")
     assert said(None, NEW) == ""
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
-from environments.clients.adopting import ADOPTING
+from environments.clients.comparing import COMPARING
 from environments.clients.credentials import require_credentials
 from environments.clients.neon import Neon
 from environments.clients.pulumi import Stack
 from environments.clients.vercel import Vercel
 from environments.commands.adopt.existing import existing
-from environments.commands.adopt.import_file import import_file
+from environments.commands.comparison.candidates import Clouds
+from environments.commands.comparison.taking import take_over
 from environments.errors import RefusedError
 
 
@@ -25,15 +26,14 @@ def adopt(stack: Stack) -> None:
         raise UnfinishedError(
             f"an update of {stack.name} was cut short. Run environments recover -s {stack.name} first"
         )
-    creates = stack.creates({ADOPTING: "1"})
+    creates = stack.creates({COMPARING: "1"})
     with Neon() as neon, Vercel() as vercel:
-        found = existing(creates, neon, vercel)
-    if found:
-        stack.take_in(import_file(creates, found))
-    else:
+        found = existing(creates, Clouds(neon, vercel))
+    take_over(stack, creates, [one.candidate for one in found])
+    if not found:
         print("Nothing to take over: nothing of what this stack would create exists yet.")
     for one in found:
-        print(f"{one.create.name} ({one.create.token}): taken over as {one.id}")
+        print(f"{one.candidate}: taken over as {one.candidate.id}")
     for note in (one.note for one in found if one.note):
         print(f"Note: {note}.")
     print(f"Now: pulumi preview -s {stack.name}")

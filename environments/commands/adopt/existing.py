@@ -1,16 +1,17 @@
-"""Which of the things that a stack would create exist already: found by name, and refused where they don't fit."""
+"""Which of the things that a stack would create exist already and may be adopted, and what is in the way of others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from environments.clients import providers
-from environments.clients.neon import Branch, Neon
+from environments.clients.neon import Branch
 from environments.clients.pulumi import Resource, Urn
-from environments.clients.vercel import Vercel, overlapping
+from environments.clients.vercel import Variable
+from environments.commands.comparison.candidates import Candidate, Clouds, candidates, variable_in_the_way
 from environments.errors import RefusedError
-from environments.ids import BranchId, VercelProject
+from environments.ids import BranchId
 from environments.props import Unknown
 
 
@@ -23,120 +24,55 @@ class InTheWayError(RefusedError):
         self.reasons = reasons
 
 
-@dataclass(frozen=True, kw_only=True)
-class VariableState:
-    """A variable as the state is to hold it, without its value: `pulumi import` would write that as plain text."""
-
-    project_id: VercelProject
-    key: str
-    targets: tuple[str, ...]
-    git_branch: str | None
-    sensitive: bool
-
-
 @dataclass(frozen=True)
 class Existing:
-    """A create whose thing exists already: its project, its id, and what a user should know of it.
+    """What is adopted, and what a user should know of it."""
 
-    `state` is how it is; None where its provider is to read that.
-    """
-
-    create: Resource
-    project: str
-    id: str
+    candidate: Candidate
     note: str = ""
-    state: VariableState | None = None
 
 
-def existing(creates: Sequence[Resource], neon: Neon, vercel: Vercel) -> list[Existing]:
-    """Return those of `creates` that exist already. Raises InTheWayError for what doesn't fit."""
+def existing(creates: Sequence[Resource], clouds: Clouds) -> list[Existing]:
+    """Return what exists of `creates`. Raises InTheWayError for what doesn't fit."""
     found: list[Existing] = []
     reasons: list[str] = []
     branches: dict[Urn, BranchId] = {}
     for create in creates:
-        try:
-            one = _existing(create, neon, vercel, branches)
-        except InTheWayError as error:
-            reasons += error.reasons
+        if not _adoptable(create):
             continue
-        if one:
-            found.append(one)
-            if create.token == providers.NEON_BRANCH:
-                branches[create.parent] = BranchId(one.id)
+        fitting = candidates(create, clouds, branches)
+        if isinstance(fitting, Unknown) or not fitting:
+            continue
+        if reason := _in_the_way(create, fitting):
+            reasons.append(reason)
+            continue
+        found.append(Existing(fitting[0], _note(fitting[0])))
+        if create.token == providers.NEON_BRANCH:
+            branches[create.parent] = BranchId(fitting[0].id)
     if reasons:
         raise InTheWayError(*reasons)
     return found
 
 
-def _existing(create: Resource, neon: Neon, vercel: Vercel, branches: Mapping[Urn, BranchId]) -> Existing | None:
-    match create.token:
-        case providers.NEON_BRANCH:
-            return _branch(create, neon)
-        case providers.NEON_ENDPOINT:
-            return _compute(create, neon, branches.get(create.parent))
-        case providers.VERCEL_VARIABLE:
-            return _variable(create, vercel)
-        case _:
-            return None
+def _adoptable(create: Resource) -> bool:
+    """Tell whether `create` is of a kind that a stack adopts; a branch whose line names its source is not."""
+    if create.token == providers.NEON_BRANCH:
+        return create.inputs(providers.BranchInputs).parent_id is None
+    return create.token in (providers.NEON_ENDPOINT, providers.VERCEL_VARIABLE)
 
 
-def _branch(create: Resource, neon: Neon) -> Existing | None:
-    """Return the branch that is to be adopted; one whose line says what it is cloned from is not."""
-    wanted = create.inputs(providers.BranchInputs)
-    if wanted.parent_id is not None or isinstance(wanted.project_id, Unknown):
-        return None
-    for branch in neon.branches(wanted.project_id):
-        if branch.name == wanted.name:
-            return Existing(create, wanted.project_id, branch.id, _protection(create, wanted, branch))
-    return None
+def _in_the_way(create: Resource, fitting: tuple[Candidate, ...]) -> str:
+    variables = tuple(one.thing for one in fitting if isinstance(one.thing, Variable))
+    return variable_in_the_way(create, variables) if variables else ""
 
 
-def _protection(create: Resource, wanted: providers.BranchInputs, branch: Branch) -> str:
-    if not branch.protected or wanted.protected == "yes":
+def _note(one: Candidate) -> str:
+    """Return that an adopted branch would lose its protection, if it would."""
+    if not isinstance(one.thing, Branch) or not one.thing.protected:
+        return ""
+    if one.create.inputs(providers.BranchInputs).protected == "yes":
         return ""
     return (
-        f"Neon protects {branch.name}, and the stack file doesn't: pulumi up would end the protection. "
-        f"To keep it, write protected: true at environments:branches.{create.name}"
+        f"Neon protects {one.thing.name}, and the stack file doesn't: pulumi up would end the protection. "
+        f"To keep it, write protected: true at environments:branches.{one.create.name}"
     )
-
-
-def _compute(create: Resource, neon: Neon, branch: BranchId | None) -> Existing | None:
-    """Return the compute of `branch`, whose id a preview doesn't know before the branch itself is taken over."""
-    wanted = create.inputs(providers.EndpointInputs)
-    if branch is None or isinstance(wanted.project_id, Unknown):
-        return None
-    for compute in neon.endpoints(wanted.project_id, branch):
-        if compute.type == wanted.type:
-            return Existing(create, wanted.project_id, compute.id)
-    return None
-
-
-def _variable(create: Resource, vercel: Vercel) -> Existing | None:
-    """Return the variable. Raises InTheWayError where it can't be taken over."""
-    wanted = create.inputs(providers.VariableInputs)
-    if isinstance(wanted.project_id, Unknown):
-        return None
-    variables = vercel.variables(wanted.project_id)
-    found = overlapping(variables, key=wanted.key, targets=wanted.targets, git_branch=wanted.git_branch)
-    if not found:
-        return None
-    key, targets = wanted.key, ", ".join(sorted(wanted.targets))
-    if managed := [variable for variable in found if variable.managed]:
-        raise InTheWayError(
-            f"{key} ({managed[0].id}) belongs to an integration, and only the integration can change it. Remove it "
-            "from the integration as docs/adoption.md describes; pulumi up then creates it"
-        )
-    if [sorted(variable.targets) for variable in found] != [sorted(wanted.targets)]:
-        has = "; ".join(f"{variable.id} for {', '.join(variable.targets)}" for variable in found)
-        raise InTheWayError(
-            f"{key} exists as {has}, but this stack writes it for {targets} only. In Vercel's project settings make "
-            f"one variable {key} for {targets}, and another one for the rest"
-        )
-    state = VariableState(
-        project_id=wanted.project_id,
-        key=key,
-        targets=wanted.targets,
-        git_branch=wanted.git_branch or None,
-        sensitive=found[0].type == "sensitive",
-    )
-    return Existing(create, wanted.project_id, found[0].id, state=state)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib import resources as package_files
 
 from environments.clients.pulumi import ImportedResource, ImportFile, Parameterization, Resource, Urn
-from environments.commands.adopt.existing import Existing
-from environments.props import decode, encode
+from environments.commands.comparison.candidates import Candidate
+from environments.props import decode
 
 _STACK = "pulumi:pulumi:Stack"
 
@@ -34,7 +34,7 @@ class _Plugin:
     parameterization: _Package
 
 
-def import_file(creates: Sequence[Resource], found: Sequence[Existing]) -> ImportFile:
+def import_file(creates: Sequence[Resource], found: Sequence[Candidate]) -> ImportFile:
     """Return the file for `found`, given everything that the stack would create."""
     new = {create.urn: create for create in creates}
     needed: dict[Urn, Resource] = {}
@@ -70,10 +70,9 @@ def _surrounding(create: Resource) -> ImportedResource:
     )
 
 
-def _imported(one: Existing) -> ImportedResource:
-    """Return the entry of one thing: read by its provider, or in the state that is given."""
+def _imported(one: Candidate) -> ImportedResource:
+    """Return the entry of one thing, which its provider reads."""
     create, explicit = one.create, _is_explicit(one.create.provider)
-    values = encode(one.state) if one.state else None
     version, parameterization = (None, None) if explicit else _neon()
     return ImportedResource(
         type=create.token,
@@ -83,9 +82,7 @@ def _imported(one: Existing) -> ImportedResource:
         provider=_label(create.provider) if explicit else None,
         version=version,
         parameterization=parameterization,
-        id=one.id if one.state else f"{one.project}/{one.id}",
-        inputs=values,
-        outputs=values,
+        id=one.import_id,
     )
 
 

@@ -1,0 +1,66 @@
+"""When a stack was updated without success: from its history, from the locks of killed engines, and from its state."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from environments.clients.file_backend import Lock
+from environments.clients.pulumi import Checkpoint, Update
+from environments.commands.recover.attempts import Attempt, attempts
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def ran(kind: str, result: str, minute: int, lasted: int | None = 1) -> Update:
+    began = NOON + minute * MINUTE
+    return Update(kind, result, began, None if lasted is None else began + lasted * MINUTE)
+
+
+def state(*, pending: bool = False) -> Checkpoint:
+    resource = {"urn": "urn:pulumi:prod::shop::a:b:C::x", "type": "a:b:C", "created": (NOON - MINUTE).isoformat()}
+    deployment: dict[str, Any] = {"manifest": {"time": NOON.isoformat()}, "resources": [resource]}
+    if pending:
+        deployment["pending_operations"] = [{"type": "creating", "resource": resource}]
+    return Checkpoint.of(json.dumps({"deployment": deployment}))
+
+
+def test_updates_that_failed_since_the_last_one_that_succeeded_count() -> None:
+    history = [
+        ran("refresh", "failed", 50),
+        ran("update", "failed", 40),
+        ran("update", "failed", 30, lasted=None),
+        ran("update", "succeeded", 20),
+        ran("update", "failed", 10),
+    ]
+    assert attempts(history, state(), []) == [
+        Attempt(NOON + 40 * MINUTE, NOON + 41 * MINUTE),
+        Attempt(NOON + 30 * MINUTE, None),
+    ]
+
+
+def test_a_killed_engine_has_no_history_and_its_lock_says_when_it_began() -> None:
+    history = [ran("update", "succeeded", -20)]
+    assert attempts(history, state(pending=True), [Lock(7, "host", NOON)]) == [Attempt(NOON, None)]
+
+
+@pytest.mark.parametrize(
+    ("history", "began"),
+    [([ran("update", "succeeded", -20)], NOON - 19 * MINUTE), ([ran("refresh", "succeeded", 5)], NOON - MINUTE)],
+)
+def test_where_somebody_removed_the_lock_a_pending_create_tells_that_there_was_one(
+    history: list[Update], began: datetime
+) -> None:
+    assert attempts(history, state(pending=True), []) == [Attempt(began, None)]
+    assert attempts(history, state(), []) == []
+
+
+def test_a_moment_counts_with_the_clocks_skew_and_a_late_effect() -> None:
+    attempt = Attempt(NOON, NOON + MINUTE)
+    within = [-0.9, 0, 1, 5.9]
+    assert [minute for minute in (-1.1, *within, 6.1) if attempt.covers(NOON + minute * MINUTE)] == within
+    assert Attempt(NOON, None).covers(NOON + timedelta(days=9))
