@@ -100,22 +100,31 @@ def test_a_url_without_a_password_is_not_taken(api: Recorder) -> None:
         neon.uri(ADDRESS, pooled=False)
 
 
+COMPUTE = {
+    "id": "ep-1",
+    "branch_id": ADDRESS.branch,
+    "type": "read_write",
+    "autoscaling_limit_min_cu": 1,
+    "autoscaling_limit_max_cu": 1,
+    "created_at": "2026-11-01T12:00:00Z",
+}
+
+
 @pytest.mark.parametrize(
     ("types", "found"), [(("read_only", "read_write"), "ep-1"), (("read_only",), None), ((), None)]
 )
 def test_a_branch_is_reached_by_its_compute_that_can_write_not_by_a_replica(
     api: Recorder, types: tuple[str, ...], found: str | None
 ) -> None:
-    size = {"autoscaling_limit_min_cu": 1, "autoscaling_limit_max_cu": 1}
-    answering(api, endpoints={"endpoints": [{"id": f"ep-{n}", "type": type_, **size} for n, type_ in enumerate(types)]})
+    computes = [COMPUTE | {"id": f"ep-{n}", "type": type_} for n, type_ in enumerate(types)]
+    answering(api, endpoints={"endpoints": computes})
     with Neon() as neon:
         address = neon.address_of(ADDRESS.project, ADDRESS.branch, ADDRESS.database, ADDRESS.owner)
     assert (address.endpoint if address else None) == found
 
 
 def test_the_app_never_gets_a_url_without_a_password(api: Recorder) -> None:
-    compute = {"id": "ep-1", "type": "read_write", "autoscaling_limit_min_cu": 1, "autoscaling_limit_max_cu": 1}
-    answering(api, endpoints={"endpoints": [compute]})
+    answering(api, endpoints={"endpoints": [COMPUTE]})
     inputs = ready.Inputs(
         name=BranchKey("dev"),
         address=ADDRESS,

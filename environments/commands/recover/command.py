@@ -11,6 +11,7 @@ from environments.clients import providers
 from environments.clients.comparing import COMPARING
 from environments.clients.credentials import require_credentials
 from environments.clients.neon import Neon
+from environments.clients.orphans import orphans
 from environments.clients.pulumi import Checkpoint, Plan, Resource, Stack, Urn
 from environments.clients.vercel import Vercel
 from environments.commands.comparison.candidates import Candidate, Clouds, candidates
@@ -52,6 +53,11 @@ def recover(stack: Stack, *, unlock: bool) -> None:
     locks = stack.unlock(force=unlock)
     if locks:
         print("The engine that held the lock is gone. Its lock is removed.")
+    for orphan in orphans(stack.folder):
+        print(
+            f"{orphan.name}, process {orphan.pid}, is left over from an engine that was killed. It has the API tokens "
+            f"in its environment, and nothing uses it. To end it: kill {orphan.pid}"
+        )
     before = stack.export()
     without_success = attempts(stack.history(), before, locks)
     if before.unfinished:
