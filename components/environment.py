@@ -72,7 +72,7 @@ class Environment(pulumi.ComponentResource):
         # Not the default provider, so that the plugin starts at once and not when the variables come, last of all.
         # Neon's stays the default: an explicit provider of a parameterized package changes its version with every up.
         self._vercel = vercel.Provider("vercel", team=team)
-        self._existing = existing.Existing(topology.stack)
+        self._existing = existing.Existing()
         self._projects = make_projects(topology.projects, self, self._vercel, self._existing)
         self._external = make_external_login(topology, self._projects.neon_project, self)
         self._kept = kept.kept_branch()

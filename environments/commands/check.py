@@ -46,7 +46,7 @@ def problems(folder: Path) -> dict[str, str]:
         raise StackFileError(
             f"{folder} holds no Pulumi.<stack>.yaml. Make one for each stack, as docs/environments.md says"
         )
-    exports = {stack: _exports(config) for stack, config in configs.items()}
+    exports = {config.get("environment", stack): _exports(config) for stack, config in configs.items()}
     return {stack: _problem(folder, stack, config, exports) for stack, config in configs.items()}
 
 
@@ -54,13 +54,14 @@ def _problem(folder: Path, stack: str, config: Mapping[str, str], exports: Mappi
     try:
         settings = read_settings(config, stack)
         digests = Digests(**{name: app_digest(folder / path) for name, path in folders(settings).items()})
-        plan(settings, stack, exports, digests)
+        environment = settings.environment or stack
+        plan(settings, environment, exports, digests)
     except (SettingsError, AppFilesError) as error:
         return str(error)
     missing = [
         f"{name} is a copy of stack {source.stack}'s {source.branch}, but Pulumi.{source.stack}.yaml has no such branch"
         for name, branch in settings.branches.items()
-        if (source := branch.source) and source.stack != stack and not _named(source, exports)
+        if (source := branch.source) and source.stack != environment and not _named(source, exports)
     ]
     return "; ".join(missing)
 

@@ -7,7 +7,7 @@ that is made again has the password that it had, so that the deployment which us
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +57,15 @@ class Login:
     fingerprint: Fingerprint
     baseline: Transaction
     kept: KeptLogin
+
+
+def renamed_refusal(was: Collection[RoleName], now: Collection[RoleName]) -> str:
+    """Return why an environment's roles can't get other names, with the line that keeps the ones that they have."""
+    return (
+        f"the environment's logins are {' and '.join(sorted(was))}, and would be {' and '.join(sorted(now))}: they are "
+        "called after the environment, which never changes its name. Nothing was changed. If the stack was renamed, "
+        "write environments:environment: <the name that the stack had> into its stack file"
+    )
 
 
 def marker_of(neon: Neon, wanted: LoginSpec, *, is_new: bool) -> BranchMarker:

@@ -29,11 +29,11 @@ class ExistsError(RefusedError):
 
 
 class Existing:
-    """The hooks of one stack: each refuses a create of what exists, with the command that takes it over."""
+    """The stack's hooks: each refuses a create of what exists, with the command that takes it over."""
 
-    def __init__(self, stack: str) -> None:
+    def __init__(self) -> None:
         """Register them; a program can do that once."""
-        self._stack = stack
+        self._stack = pulumi.get_stack()
         self.adopted_branch = _before_create("adopted-branch", self._adopted_branch)
         self.branch = _before_create("branch", self._branch)
         self.compute = _before_create("compute", self._compute)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -39,12 +39,14 @@ class UnreadableStackError(EnvironmentsError):
     """The exports of another stack can't be read; nothing was changed."""
 
 
-def read_exports(stacks: Iterable[str]) -> dict[str, StackExports]:
-    """Return what each of `stacks`, other ones of this project, exports; one that doesn't exist exports nothing.
+def read_exports(stacks: Mapping[str, str]) -> dict[str, StackExports]:
+    """Return what each of `stacks` exports, by its environment's name; one that doesn't exist exports nothing.
+
+    They are other stacks of this project, given by their environments' names.
 
     Raises UnreadableStackError if a stack exists and can't be read, or isn't whole after some seconds.
     """
-    return {stack: _exports(_outputs(stack)) for stack in stacks}
+    return {name: _exports(_outputs(stack)) for name, stack in stacks.items()}
 
 
 def _outputs(stack: str) -> dict[str, Any]:

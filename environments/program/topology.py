@@ -9,6 +9,7 @@ import pulumi
 
 from environments.clients.app_files import app_digest
 from environments.clients.credentials import require_credentials
+from environments.clients.stack_files import renamed_stacks
 from environments.errors import EnvironmentsError
 from environments.ids import StackName
 from environments.plan.plan import Digests, folders, foreign_stacks, plan
@@ -36,5 +37,8 @@ def read_topology() -> Topology:
 def _topology(stack: str) -> Topology:
     require_credentials(os.environ)
     settings = read_stack(stack)
+    name = settings.environment or stack
     digests = Digests(**{name: app_digest(Path(folder)) for name, folder in folders(settings).items()})
-    return plan(settings, stack, read_exports(foreign_stacks(settings, stack)), digests)
+    others = foreign_stacks(settings, name)
+    renamed = renamed_stacks(Path(), pulumi.get_project()) if others else {}
+    return plan(settings, name, read_exports({other: renamed.get(other, other) for other in others}), digests)

@@ -20,7 +20,15 @@ from environments.branches.shareable import claims_on
 from environments.clients.http import NotFoundError
 from environments.clients.neon import Address, Neon
 from environments.clients.postgres import UNREACHABLE, connected
-from environments.database.login import KeptLogin, Login, LoginSpec, make_login, marker_of, renew_login
+from environments.database.login import (
+    KeptLogin,
+    Login,
+    LoginSpec,
+    make_login,
+    marker_of,
+    renamed_refusal,
+    renew_login,
+)
 from environments.database.logins import shut_out_others
 from environments.database.marker import ClaimedError, read_marker
 from environments.database.provenance import EVERY_ROW, missing_login
@@ -77,8 +85,13 @@ class AppLogin(Typed[Inputs, Outputs]):
     """Makes a branch's credentials. Deleting it leaves the roles, which go with the branch."""
 
     def check(self, old: Inputs | None, new: Inputs) -> Checked[Inputs]:
-        """Refuse a generation that skips one: it would change the password that the running deployment uses."""
+        """Refuse a generation that skips one: it would change the password that the running deployment uses.
+
+        Refuse other names of the roles too: they follow from the environment's name, which never changes.
+        """
         was, now = old.generation if old else new.generation, new.generation
+        if old and set(old.roles) != set(new.roles):
+            return Checked.of(new, renamed_refusal(old.roles, new.roles))
         if abs(now - was) <= 1:
             return Checked(new)
         refusal = f"credentials was {was} and is now {now}: rotate one step at a time, so that the app keeps its login"

@@ -18,7 +18,7 @@ from environments.clients.neon import Address, Endpoint, Neon, OperationFailedEr
 from environments.clients.postgres import UNREACHABLE, connected
 from environments.cutover.guard import no_swap
 from environments.cutover.served import ServedBranch
-from environments.database.login import KeptLogin, LoginSpec, make_login, marker_of, renew_login
+from environments.database.login import KeptLogin, LoginSpec, make_login, marker_of, renamed_refusal, renew_login
 from environments.database.logins import close_login
 from environments.database.marker import Claim, drop_claim
 from environments.ids import (
@@ -106,6 +106,8 @@ class ExternalLogin(Typed[Inputs, Outputs]):
     def check(self, old: Inputs | None, new: Inputs) -> Checked[Inputs]:
         """Settle which branch is meant, and refuse one that doesn't exist, is another one by now, or is too small."""
         serve = new.serve
+        if old and set(old.roles) != set(new.roles):
+            return Checked.of(new, renamed_refusal(old.roles, new.roles))
         if serve is None:
             return Checked(old or new)
         ids = old.ids if old else {}

@@ -9,7 +9,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from environments.settings.branch import BranchSettings, ComputeSettings, Source, Strict
 from environments.settings.errors import broken
-from environments.settings.names import BranchName, GitBranch, Identifier, NeonProjectId, ProjectName, VercelProjectId
+from environments.settings.names import (
+    BranchName,
+    EnvironmentName,
+    GitBranch,
+    Identifier,
+    NeonProjectId,
+    ProjectName,
+    VercelProjectId,
+)
 from environments.settings.strategy import CloneAndPromote, Strategy
 from environments.settings.values import Timeout
 
@@ -126,10 +134,14 @@ class AcceptSettings(Strict):
 class Settings(Strict):
     """One environment: the branches that it owns, and the one that it serves to its Vercel targets.
 
+    `environment` is its name for ever, by default its stack's: its logins and markers bear the name, and other stack
+    files say `stack: <name>`. A stack that is renamed keeps it here. (A setting called `name` would name the plugin,
+    since the engine gives all settings of this namespace to the plugin of that name.)
     `git_branch` is the one whose preview deployments use this environment. `credentials` is the generation of the
     app's login: add one to rotate it.
     """
 
+    environment: EnvironmentName | None = None
     target: Literal["production", "preview", "development"]
     git_branch: GitBranch | None = None
     project: ProjectSettings = ProjectSettings()

@@ -18,6 +18,7 @@ _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,254}")
 _NEON_PROJECT_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 _VERCEL_PROJECT_ID = re.compile(r"prj_[A-Za-z0-9]+")
 _VERCEL_NAME = re.compile(r"[a-z0-9._-]{1,100}")
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _NEON_PROJECT_LENGTH = 64
 _GIT_BRANCH = re.compile(r"(?!.*(\.\.|//|@\{))[^\s~^:?*\[\\\x00-\x20\x7f/.-][^\s~^:?*\[\\\x00-\x20\x7f]{0,249}")
@@ -28,6 +29,15 @@ def _branch(name: str) -> str:
         raise broken(
             "a branch name is 1 to 255 letters, digits, '.', '_', '/' or '-', and starts with a letter or digit",
             "Rename it, for example to prod-v2",
+        )
+    return name
+
+
+def _environment(name: str) -> str:
+    if not _ENVIRONMENT.fullmatch(name):
+        raise broken(
+            "an environment is called like a stack: letters, digits, '.', '_' and '-', up to 100 of them",
+            "Write the name that the stack had when it was made, for example prod",
         )
     return name
 
@@ -70,6 +80,7 @@ def _identifier(value: str) -> str:
     return value
 
 
+EnvironmentName = Annotated[str, AfterValidator(_environment)]
 BranchName = Annotated[str, AfterValidator(_branch)]
 ProjectName = Annotated[str, AfterValidator(_project)]
 NeonProjectId = Annotated[str, AfterValidator(_neon_project_id)]

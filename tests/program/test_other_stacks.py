@@ -71,10 +71,12 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Engine]:
     return answering
 
 
-def test_each_stack_is_read_once_by_its_full_name(engine: Callable[..., Engine]) -> None:
+def test_each_stack_is_read_once_by_its_full_name_and_answers_for_its_environment(
+    engine: Callable[..., Engine],
+) -> None:
     asked = engine(OUTPUTS)
-    assert read_exports(["dev", "staging"]) == {"dev": EXPORTS, "staging": EXPORTS}
-    assert asked.asked == ["organization/environments/dev", "organization/environments/staging"]
+    assert read_exports({"dev": "development", "staging": "staging"}) == {"dev": EXPORTS, "staging": EXPORTS}
+    assert asked.asked == ["organization/environments/development", "organization/environments/staging"]
     assert asked.slept == 0
 
 
@@ -83,21 +85,21 @@ def test_a_stack_that_does_not_exist_or_never_came_up_exports_nothing(
     engine: Callable[..., Engine], answer: dict[str, Any] | str
 ) -> None:
     asked = engine(answer)
-    assert read_exports(["dev"]) == {"dev": StackExports()}
+    assert read_exports({"dev": "dev"}) == {"dev": StackExports()}
     assert len(asked.asked) == 1
 
 
 @pytest.mark.parametrize("answer", [*NOTE, *STATE, GONE])
 def test_a_stack_that_is_being_written_is_read_again(engine: Callable[..., Engine], answer: str) -> None:
     asked = engine(answer, answer, OUTPUTS)
-    assert read_exports(["dev"]) == {"dev": EXPORTS}
+    assert read_exports({"dev": "dev"}) == {"dev": EXPORTS}
     assert len(asked.asked) == 3
     assert 0 < asked.slept < 1
 
 
 def test_a_stack_that_is_removed_while_it_is_read_exports_nothing(engine: Callable[..., Engine]) -> None:
     engine(GONE, UNKNOWN)
-    assert read_exports(["dev"]) == {"dev": StackExports()}
+    assert read_exports({"dev": "dev"}) == {"dev": StackExports()}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_what_stays_half_written_is_an_error_that_names_the_stack_and_the_way_ou
 ) -> None:
     asked = engine(answer)
     with pytest.raises(UnreadableStackError) as refused:
-        read_exports(["dev"])
+        read_exports({"dev": "dev"})
     assert str(refused.value).startswith("The exports of stack dev can't be read; nothing was changed.")
     assert way_out in str(refused.value)
     assert "run environments recover -s dev" in str(refused.value)
@@ -133,7 +135,7 @@ def test_what_stays_half_written_is_an_error_that_names_the_stack_and_the_way_ou
 def test_any_other_error_is_told_at_once_in_the_words_of_the_engine(engine: Callable[..., Engine], answer: str) -> None:
     asked = engine(answer)
     with pytest.raises(UnreadableStackError) as refused:
-        read_exports(["dev"])
+        read_exports({"dev": "dev"})
     told = f"The exports of stack dev can't be read; nothing was changed. The engine says: {answer}"
     assert str(refused.value) == told
     assert asked.slept == 0
