@@ -123,6 +123,15 @@ def test_a_branch_of_the_wanted_name_that_this_stack_did_not_make_is_refused(
     assert "write adopt: true in place of from at environments:branches.prod-v2" in judged.refusal
 
 
+def test_a_branch_that_the_stack_file_adopts_is_left_to_adoption(clouds: Clouds) -> None:
+    adopted = create(providers.NEON_BRANCH, projectId=PROJECT, name="prod-v2")
+    judged = decide(clouds, adopted, branch())
+    assert (judged.ours, judged.refusal) == (
+        None,
+        "the stack file adopts branch prod-v2: run environments adopt -s prod",
+    )
+
+
 def test_a_marker_tells_whose_a_branch_is_whenever_it_was_made(
     clouds: Clouds, neons: MagicMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
