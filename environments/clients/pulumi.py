@@ -256,7 +256,7 @@ class Stack:
 
         A file backend writes an entry when a run ends: one that was killed has none.
         """
-        found = json.loads(self._run("stack", "history", "--json", "--page-size", _HISTORY, "-s", self.name) or "[]")
+        found = json.loads(self._run("stack", "history", "--json", "--page-size", _HISTORY, "-s", self.name)) or []
         return sorted(map(Update.of, found), key=lambda update: update.began_at, reverse=True)
 
     def settle(self, checkpoint: Checkpoint) -> None:

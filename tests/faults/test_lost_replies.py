@@ -23,6 +23,7 @@ import psutil
 import pytest
 
 from localcloud.cloud import Cloud
+from localcloud.program import CommandError
 from tests.e2e.conftest import World, make_world
 from tests.faults.between import SECONDS, Between, Lost
 from tests.faults.test_kill import end, start
@@ -101,7 +102,14 @@ class Faulty:
         cloud = self.world.cloud
         host = cloud.neon_api_host if api == "neon" else cloud.vercel_api_url
         token = cloud.neon_api_key if api == "neon" else cloud.vercel_api_token
-        return httpx.get(f"{host}{path}", headers={"Authorization": f"Bearer {token}"}).raise_for_status().json()
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.get(f"{host}{path}", headers=headers, timeout=SECONDS).raise_for_status().json()
+
+    def asked(self, method: str, path: str, body: Any = None) -> Any:
+        cloud = self.world.cloud
+        headers = {"Authorization": f"Bearer {cloud.neon_api_key}"}
+        answer = httpx.request(method, f"{cloud.neon_api_host}{path}", json=body, headers=headers, timeout=SECONDS)
+        return answer.raise_for_status().json()
 
 
 @contextmanager
@@ -141,6 +149,7 @@ def test_whichever_reply_is_lost_recovery_and_an_up_make_one_of_each_thing(
         world.fill("dev", "dev")
 
         world.select("prod")
+        what_somebody_else_made_is_refused_and_left_as_it_is(faulty)
         faulty.loses("prod", ways[1], *DEPLOYMENT)
         faulty.loses("prod", ways[2], *VARIABLE)
         assert "ProjectEnvironmentVariable): it exists as" in faulty.recover("prod")
@@ -154,6 +163,23 @@ def test_whichever_reply_is_lost_recovery_and_an_up_make_one_of_each_thing(
             assert "forgotten" not in said
             assert resources(world, stack) == before
             world.up(stack, "--expect-no-changes")
+
+
+def what_somebody_else_made_is_refused_and_left_as_it_is(faulty: Faulty) -> None:
+    """A branch of the wanted name is a copy of another branch than the stack file says."""
+    world = faulty.world
+    branches = f"/projects/{world.outputs('dev')['projects']['neon']}/branches"
+    made = faulty.asked("POST", branches, {"branch": {"name": "prod-v1"}})["branch"]
+    refused = world.refused("preview", "-s", "prod")
+    assert f"has a branch prod-v1 already, {made['id']}" in refused
+    with pytest.raises(CommandError) as recovered:
+        world.environments("recover", "-s", "prod")
+    wanted = world.outputs("dev")["branches"]["dev"]
+    said = " ".join(str(recovered.value).split())
+    assert f"which is a copy of {made['parent_id']}: this stack wants a copy of {wanted}" in said
+    assert "run environments adopt -s prod" in said
+    assert faulty.there("neon", f"{branches}/{made['id']}")["branch"]["name"] == "prod-v1"
+    faulty.asked("DELETE", f"{branches}/{made['id']}")
 
 
 def one_of_each(faulty: Faulty, name: str) -> None:
