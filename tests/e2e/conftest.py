@@ -12,11 +12,13 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import yaml
 
 from localcloud import engine, lifecycle
 from localcloud.cloud import ROOT, Cloud
 from localcloud.program import CommandError, Program
 from localcloud.workspace import make_workspace
+from tests.warm import starts
 
 DEVS = {"stack": "dev", "branch": "dev"}
 FROM_DEV = {"from": DEVS}
@@ -31,18 +33,34 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     os.environ["LOCALCLOUD_PORTS"] = "any"  # several test processes, several clouds
     started = lifecycle.start(state).cloud
     engine.install_plugins(started.pulumi_home)
-    yield started
+    with starts.warm_starts(started.pulumi_home):
+        yield started
     lifecycle.stop(state)
 
 
 class World(Program):
     """A copy of the program, with what the tests ask of it again and again."""
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same, with the hosts of the engine that start fast."""
+        return (found := super().environment) | {"PATH": starts.path(found)}
+
     def bring_up_dev(self) -> None:
         """Make the projects and dev, and give dev the app's schema and some rows."""
         self.select("dev")
         self.up("dev")
         self.fill("dev", "dev")
+
+    def share_key(self) -> None:
+        """Let production's secrets have dev's key, before production is made.
+
+        The engine works for 0.2 s of each command at a key, which it remembers by its salt. Two keys are the business
+        of test_reading_other_stacks.py and test_first_up.py.
+        """
+        salt = yaml.safe_load(self.stack_file("dev").read_text())["encryptionsalt"]
+        with self.stack_file("prod").open("a") as file:
+            file.write(f"encryptionsalt: {salt}\n")
 
     def bring_up_prod(self) -> None:
         """Make production, serving prod-v1."""
@@ -189,6 +207,7 @@ def make_world(cloud: Cloud, folder: Path, name: str) -> World:
     (backend := folder / "backend").mkdir()
     world = World(make_workspace(ROOT, folder / "program"), cloud, backend)
     world.edit("dev", project={"name": name})
+    starts.warm_plugin(world.folder)
     return world
 
 
@@ -203,5 +222,6 @@ def bare(emptied: Cloud, tmp_path_factory: pytest.TempPathFactory, request: pyte
 def world(bare: World) -> World:
     """Dev with rows, and production serving prod-v1."""
     bare.bring_up_dev()
+    bare.share_key()
     bare.bring_up_prod()
     return bare
