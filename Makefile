@@ -36,9 +36,10 @@ types: setup ## types
 	$(call say,types)
 	@$(PYTHON) -m mypy
 
+# More processes than cores: many of the fast tests wait.
 check: lint types ## format, lint, types and the fast tests
 	$(call say,fast tests)
-	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e and not slow and not bench"
+	@$(PYTHON) -m pytest -n 4 --dist loadfile -m "not e2e and not slow and not bench"
 
 test: lint types ## format, lint, types and all tests
 	$(call say,tests)
