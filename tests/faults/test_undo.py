@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx
 import psycopg
@@ -11,6 +14,7 @@ import pytest
 from localcloud.program import CommandError
 from tests.e2e.conftest import FROM_DEV, World
 from tests.e2e.visitors import Writers
+from tests.localcloud.neon.hosting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -103,9 +107,11 @@ def one_row_more_than_was_accepted_is_noticed_behind_the_fence_and_everything_is
 
 
 def a_fence_that_waited_is_raised_by_the_next_up_and_never_on_what_serves(world: World) -> None:
-    world.sql("prod", "prod-v2", "CREATE FUNCTION sneak() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'SELECT'")
     world.edit("prod", safety={"fence": "after"}, accept={"branch": "prod-v2", "rows": "any"}, serve="prod-v1")
-    assert "the move is not finished: app_prod_1 may write through sneak()" in world.up("prod")
+    with sneaking_into(world, "prod-v2", once_open="prod-v1"):
+        assert "the move is not finished: app_prod_1 could write in spite of the fence: public.sneak()" in world.up(
+            "prod"
+        )
     takes_writes(world, "prod-v1")
     left = world.deployed_on("prod-v2")
     assert world.post("/orders", left) == 201, "the fence could not be raised yet"
@@ -114,13 +120,33 @@ def a_fence_that_waited_is_raised_by_the_next_up_and_never_on_what_serves(world:
     assert world.post("/orders", left) == 503
     world.up("prod", "--expect-no-changes")
 
-    world.sql("prod", "prod-v1", "CREATE FUNCTION sneak() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'SELECT'")
     world.edit("prod", accept={"branch": "prod-v1", "rows": "any"}, serve="prod-v2")
-    world.up("prod")
+    with sneaking_into(world, "prod-v1", once_open="prod-v2"):
+        assert "the move is not finished" in world.up("prod")
     world.sql("prod", "prod-v1", "DROP FUNCTION sneak()")
     world.edit("prod", accept={"branch": "prod-v2", "rows": "any"}, serve="prod-v1", safety=None)
     world.up("prod")
     takes_writes(world, "prod-v1")
+
+
+@contextmanager
+def sneaking_into(world: World, branch: str, *, once_open: str) -> Iterator[None]:
+    """Make a function that gets around the fence of `branch`, in the middle of a move: once the other one is open."""
+    sneak = "CREATE FUNCTION sneak() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'SELECT'"
+
+    def make() -> None:
+        with (
+            psycopg.connect(world.owner_url("prod", once_open), autocommit=True) as watch,
+            psycopg.connect(world.owner_url("prod", branch), autocommit=True) as owner,
+        ):
+            may = "SELECT has_table_privilege('app_prod_1', 'orders', 'INSERT')"
+            wait_until(lambda: watch.execute(may).fetchall() == [(True,)], 60)
+            owner.execute(sneak)
+
+    with ThreadPoolExecutor(1) as threads:
+        making = threads.submit(make)
+        yield
+        making.result()
 
 
 def a_rotation_that_failed_can_be_taken_back_and_the_app_never_loses_its_login(world: World) -> None:
