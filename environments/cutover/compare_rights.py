@@ -7,6 +7,7 @@ owner stands for it: with that login an app runs that had none of its own.
 from __future__ import annotations
 
 from environments import log
+from environments.clients.lazy_imports import psycopg
 from environments.clients.postgres import UNREACHABLE, Connection
 from environments.cutover.pointer import Pointer
 from environments.cutover.promotion import MoveStep
@@ -62,7 +63,7 @@ def previewed_rights(before: ServedBranch | None, new: Pointer) -> tuple[tuple[L
         with owner_of(branch) as owner:
             after = read_rights(owner, branch.role, opened=True)
             found = _compared(before, branch, owner, after)
-    except UNREACHABLE as error:
+    except (*UNREACHABLE, psycopg.Error) as error:
         return (), (f"{branch.key} could not be asked what its login may do: {error}",)
     lost, notes = found.refused(accepted), found.told(accepted)
     return (lost, notes) if after.exists else ((), (*map(str, lost), *notes))
@@ -85,7 +86,7 @@ def _rights_before(before: ServedBranch | None) -> Rights | None:
     try:
         with owner_of(before) as owner:
             found = read_rights(owner, before.role, opened=True)
-    except UNREACHABLE as error:
+    except (*UNREACHABLE, psycopg.Error) as error:
         log.warn(f"{before.key} could not be asked what its login may do ({error}): the owner is compared instead")
         return None
     return found if found.exists else None

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from environments import log
+from environments.cutover import compare_rights
 from environments.cutover import probe as probing
 from environments.cutover.compare_rights import CompareRights, RightsLostError, previewed_rights
 from environments.cutover.move import Move
@@ -20,6 +21,7 @@ from environments.cutover.pointer import HealthCheck, Pointer
 from environments.cutover.probe import UnprovenError
 from environments.cutover.promotion import Probe
 from environments.cutover.writes import close_for_writes, open_for_writes
+from environments.database.rights import Rights
 from environments.ids import BranchKey, DeploymentId, EndpointId, RoleName, Transaction
 from environments.props import UNKNOWN
 from tests.clients.strangers import Conduct, answering, listening
@@ -278,6 +280,21 @@ def test_a_branch_out_of_reach_or_a_login_that_is_gone_leaves_the_owner_to_compa
     assert "the owner is compared instead" in said
     never = replace(move_of(shop, coming).left, role=RoleName("app_never"))
     assert compare(replace(move_of(shop, coming), served_before=never, open=ExitStack())) == []
+
+
+def test_a_database_that_answers_too_late_is_told_in_the_preview_and_never_passes_the_step(
+    shop: Database, coming: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*_: object, **__: object) -> Rights:
+        raise psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(compare_rights, "read_rights", late)
+    move = move_of(shop, coming)
+    lost, (note,) = previewed_rights(move.left, move.new)
+    assert lost == ()
+    assert note.startswith("prod-v2 could not be asked what its login may do: canceling statement")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        compare(move)
 
 
 def test_a_preview_of_a_branch_that_is_not_made_asks_nobody_and_a_login_that_is_not_made_refuses_nothing(

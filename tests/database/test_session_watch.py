@@ -58,8 +58,10 @@ def test_a_session_that_a_pool_lends_is_seen_by_what_it_does_and_not_by_being_th
 
 def test_a_query_of_5_ms_in_a_session_that_was_there_is_seen_while_it_runs(app: Database) -> None:
     with app.app() as pooled, watch(app) as seen:
-        threading.Timer(0.1, lambda: run(pooled, "SELECT pg_sleep(0.005)")).start()
+        later = threading.Timer(0.1, lambda: run(pooled, "SELECT pg_sleep(0.005)"))
+        later.start()
         assert seen.saw(2)
+        later.join()
 
 
 def test_nobody_else_is_taken_for_the_app(app: Database, owner: Session) -> None:
