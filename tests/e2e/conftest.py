@@ -22,6 +22,8 @@ from tests.warm import starts
 
 DEVS = {"stack": "dev", "branch": "dev"}
 FROM_DEV = {"from": DEVS}
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""What tells a secret in the engine's state from other objects."""
 AS_PRODUCTION = {"min_cu": 1, "max_cu": 4, "suspend": "never"}
 """The compute that Pulumi.prod.yaml asks for."""
 
@@ -177,9 +179,28 @@ class World(Program):
         file.unlink()
 
     def state(self, stack: str) -> dict[str, Any]:
-        """Return a stack's state as it lies in the backend."""
-        state: dict[str, Any] = json.loads(self.pulumi("stack", "export", "-s", stack))
-        return state
+        """Return a stack's state as `pulumi stack export` prints it, read where the backend keeps it."""
+        written: dict[str, Any] = json.loads(self._state_file(stack).read_text())
+        return {key: written[key] for key in written if key != "checkpoint"} | {
+            "deployment": written["checkpoint"]["latest"]
+        }
+
+    def outputs(self, stack: str) -> dict[str, Any]:
+        """Return what the stack exports as `pulumi stack output` prints it, read in the same way.
+
+        The engine takes 0.2 s to print what has been written down; tests ask for it hundreds of times.
+        """
+        resources = self.state(stack)["deployment"]["resources"]
+        own = next(found for found in resources if found["type"] == "pulumi:pulumi:Stack")
+        return {
+            name: "[secret]" if isinstance(value, dict) and SIGNATURE in value else value
+            for name, value in own.get("outputs", {}).items()
+        }
+
+    def _state_file(self, stack: str) -> Path:
+        assert self.backend is not None, "each world has one"
+        (file,) = self.backend.glob(f".pulumi/stacks/*/{stack}.json")
+        return file
 
 
 @pytest.fixture(scope="module")
