@@ -43,10 +43,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 class World(Program):
     """A copy of the program, with what the tests ask of it again and again."""
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The same, with the hosts of the engine that start fast."""
-        return (found := super().environment) | {"PATH": starts.path(found)}
+    def run(self, *command: str, env: dict[str, str] | None = None, cwd: str = ".") -> str:
+        """Run a command in the copy, with the engine's hosts and plugins started from what is loaded."""
+        return super().run(*command, env=starts.warm(self.environment) | (env or {}), cwd=cwd)
 
     def bring_up_dev(self) -> None:
         """Make the projects and dev, and give dev the app's schema and some rows."""

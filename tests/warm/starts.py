@@ -6,8 +6,8 @@ imported everything already, with the folder, environment, arguments and streams
 client stands for it, so that the engine ends it as it ends any other. What they do is the same code.
 
 Two of each kind are kept, and chance decides between them: their sets have different orders, as those of processes
-that start afresh have, so that what depends on the order is still seen. Not for tests that kill: there the process
-must be the engine's own child.
+that start afresh have, so that what depends on the order is still seen. Only `World.run` starts so. A command that a
+test starts itself, perhaps to kill it, has processes of its own, as a user's has.
 """
 
 from __future__ import annotations
@@ -28,16 +28,14 @@ from localcloud.engine.scripts import LANGUAGE_HOST, PLUGINS, is_stand_in
 FOLDER = "TESTS_WARM_STARTS"
 """The variable that says where the sockets are; without it everything starts as it does for users."""
 
-COLD = "TESTS_COLD_STARTS"
-"""Where this variable is set, too."""
-
+_folders: list[Path] = []
 _CLIENT = Path(__file__).with_name("client.py")
 _SEEDS = (1, 2)
 
 
 @contextmanager
 def warm_starts(pulumi_home: Path) -> Iterator[None]:
-    """Let what runs with the variable FOLDER, and with `path` as its PATH, start from what is loaded."""
+    """Let commands with the variables that `warm` returns start from what is loaded."""
     # A socket's path may have 107 bytes at most: the folder lies near the root.
     with tempfile.TemporaryDirectory(prefix="warm-") as made, ExitStack() as started:
         folder = Path(made)
@@ -50,17 +48,16 @@ def warm_starts(pulumi_home: Path) -> Iterator[None]:
         for server in servers:
             assert server.stdout is not None
             assert server.stdout.readline() == "ready\n", "it says why above"
-        os.environ[FOLDER] = str(folder)
+        _folders.append(folder)
         yield
-        os.environ.pop(FOLDER, None)
+        _folders.remove(folder)
 
 
-def path(environment: dict[str, str]) -> str:
-    """The PATH where the warm language host lies beside the engine, if that is wanted."""
-    folder = environment.get(FOLDER)
-    if not folder or environment.get(COLD):
-        return environment["PATH"]
-    return f"{folder}/bin{os.pathsep}{environment['PATH']}"
+def warm(environment: dict[str, str]) -> dict[str, str]:
+    """The variables with which a command of this environment starts so, if that was made ready."""
+    if not _folders:
+        return {}
+    return {FOLDER: str(_folders[-1]), "PATH": f"{_folders[-1] / 'bin'}{os.pathsep}{environment['PATH']}"}
 
 
 def warm_plugin(program: Path) -> None:
@@ -101,7 +98,7 @@ def _write_programs(folder: Path, pulumi_home: Path) -> None:
 
 def _warm(kind: str, *arguments: str) -> str:
     client = shlex.join([sys.executable, "-I", "-S", str(_CLIENT)])
-    return f'[ -n "${FOLDER}" ] && [ -z "${COLD}" ] && exec {client} "${FOLDER}" {shlex.join([kind, *arguments])} "$@"'
+    return f'[ -n "${FOLDER}" ] && exec {client} "${FOLDER}" {shlex.join([kind, *arguments])} "$@"'
 
 
 def _in_our_environment(line: str) -> str:
