@@ -35,7 +35,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     os.environ["LOCALCLOUD_PORTS"] = "any"  # several test processes, several clouds
     started = lifecycle.start(state).cloud
     engine.install_plugins(started.pulumi_home)
-    with starts.warm_starts(started.pulumi_home):
+    with starts.warm_starts(started.pulumi_home, tmp_path_factory.mktemp("engine")):
         yield started
     lifecycle.stop(state)
 

@@ -28,18 +28,18 @@ from localcloud.engine.scripts import LANGUAGE_HOST, PLUGINS, is_stand_in
 FOLDER = "TESTS_WARM_STARTS"
 """The variable that says where the sockets are; without it everything starts as it does for users."""
 
-_folders: list[Path] = []
+_ready: list[tuple[Path, Path]] = []
 _CLIENT = Path(__file__).with_name("client.py")
 _SEEDS = (1, 2)
 
 
 @contextmanager
-def warm_starts(pulumi_home: Path) -> Iterator[None]:
-    """Let commands with the variables that `warm` returns start from what is loaded."""
+def warm_starts(pulumi_home: Path, programs: Path) -> Iterator[None]:
+    """Let commands with the variables that `warm` returns start from what is loaded; the engine lies in `programs`."""
+    _write_programs(programs, pulumi_home)
     # A socket's path may have 107 bytes at most: the folder lies near the root.
     with tempfile.TemporaryDirectory(prefix="warm-") as made, ExitStack() as started:
         folder = Path(made)
-        _write_programs(folder, pulumi_home)
         servers = [
             started.enter_context(_server(kind, folder / f"{kind}-{number}", seed))
             for kind in ("language", "plugins")
@@ -48,16 +48,17 @@ def warm_starts(pulumi_home: Path) -> Iterator[None]:
         for server in servers:
             assert server.stdout is not None
             assert server.stdout.readline() == "ready\n", "it says why above"
-        _folders.append(folder)
+        _ready.append((folder, programs))
         yield
-        _folders.remove(folder)
+        _ready.pop()
 
 
 def warm(environment: dict[str, str]) -> dict[str, str]:
     """The variables with which a command of this environment starts so, if that was made ready."""
-    if not _folders:
+    if not _ready:
         return {}
-    return {FOLDER: str(_folders[-1]), "PATH": f"{_folders[-1] / 'bin'}{os.pathsep}{environment['PATH']}"}
+    folder, programs = _ready[-1]
+    return {FOLDER: str(folder), "PATH": f"{programs}{os.pathsep}{environment['PATH']}"}
 
 
 def warm_plugin(program: Path) -> None:
@@ -82,10 +83,9 @@ def _server(kind: str, path: Path, seed: int) -> Iterator[subprocess.Popen[str]]
         yield process
 
 
-def _write_programs(folder: Path, pulumi_home: Path) -> None:
-    programs, host = folder / "bin", TOOLS / "bin" / LANGUAGE_HOST[0]
+def _write_programs(programs: Path, pulumi_home: Path) -> None:
+    host = TOOLS / "bin" / LANGUAGE_HOST[0]
     if is_stand_in(host):  # the official one starts Python itself
-        programs.mkdir()
         # The engine looks for the language host beside its own file.
         shutil.copy2(TOOLS / "bin" / "pulumi", programs / "pulumi")
         lines = host.read_text().splitlines()
