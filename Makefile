@@ -17,7 +17,7 @@ ENGINE_STAMP := .tools/.ensured
 packages := sed -u -n 's/^Collecting \([^ ]*\).*/    \1/p; s/^Successfully/  &/p'
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup demo lint types check test bench start stop status reset clean lock
+.PHONY: help setup demo lint types check test faults bench start stop status reset clean lock
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ check: lint types ## format, lint, types and the fast tests
 test: lint types ## format, lint, types and all tests
 	$(call say,tests)
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
+
+faults: setup ## let each request meet each fault, as long as FAULTS allows; not a part of make test
+	@$(PYTHON) -m tests.faults.matrix $(FAULTS)
 
 bench: setup ## measure preview, promotion and rollback
 	@$(PYTHON) -m bench
