@@ -45,8 +45,9 @@ test: lint types ## format, lint, types and all tests
 	$(call say,tests)
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
-faults: setup ## let each request meet each fault, as long as FAULTS allows; not a part of make test
-	@$(PYTHON) -m tests.faults.matrix $(FAULTS)
+faults: setup ## let each request meet each fault, kill everything, run 200 seeded histories; takes hours
+	@failed=0; $(PYTHON) -m tests.faults.matrix $(FAULTS) || failed=1; \
+		$(PYTHON) -m tests.faults.histories $(HISTORIES) || failed=1; exit $$failed
 
 bench: setup ## measure preview, promotion and rollback
 	@$(PYTHON) -m bench

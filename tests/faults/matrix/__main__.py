@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run points; the exit code is 1 if one that ran did not converge."""
     options = _options(arguments)
     pytest_configure()  # where temporary files go
-    snapshots = Snapshots(Path(tempfile.mkdtemp(prefix="faults-")) / "worlds")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then, too
+    folder = Path(tempfile.mkdtemp(prefix="faults-"))
+    snapshots = Snapshots(folder / "worlds")
     results = Results(options.folder / "results.jsonl")
     if options.fresh:
         results.file.unlink(missing_ok=True)
@@ -41,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             other.wait()
     finally:
         snapshots.remove()
+        folder.rmdir()
     if not options.share:
         sys.stdout.write("\n".join(table(points, results.read())) + "\n")
     found = results.read()

@@ -51,7 +51,9 @@ def in_order(recordings: Mapping[str, Sequence[Asked]], seed: int) -> list[Point
     source = random.Random(seed)  # noqa: S311 - an order, no secret
     for points in cells.values():
         source.shuffle(points)
-        points.sort(key=lambda point: point.asked.reads)  # what changes something first
+        points.sort(
+            key=lambda point: (point.asked.reads, point.asked.nth)
+        )  # what changes something first, and each once
     columns = list(cells.values())
     source.shuffle(columns)
     return [point for row in zip_longest(*columns) for point in row if point]

@@ -76,6 +76,8 @@ class Exchange:
 
     wire: Wire
     asked: Asked
+    path: str
+    """With its query, as it was sent."""
     forward: Callable[[], Reply]
     answer: Callable[[Reply], None]
     drop: Callable[[], None]
@@ -197,7 +199,7 @@ def _handler(wire: Wire, service: str, port: int) -> type[BaseHTTPRequestHandler
                 return _forwarded(port, self.command, self.path, sent, body)
 
             try:
-                conduct(Exchange(wire, asked, forward, self._answer, self._drop, self._hold))
+                conduct(Exchange(wire, asked, self.path, forward, self._answer, self._drop, self._hold))
             except (OSError, http.client.HTTPException):
                 self._drop()  # the cloud is gone, or the client is
 
