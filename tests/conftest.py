@@ -23,6 +23,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let pytest and what it starts use the memory, unless somebody has said where temporary files go."""
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False  # xdist would begin with the files of the most tests, which are fast
+    use_memory()
+
+
+def use_memory() -> None:
+    """Let temporary files lie in memory, if there is enough of it."""
     if "TMPDIR" not in os.environ and _room() > _ENOUGH:
         os.environ["TMPDIR"] = str(_MEMORY)
         tempfile.tempdir = None  # it may have been asked for before

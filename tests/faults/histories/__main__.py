@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.conftest import pytest_configure
+from tests.conftest import use_memory
 from tests.faults.histories.history import BrokenPromiseError, History, Told
 from tests.faults.histories.shop import shop
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=1, help="the number of the first: with --seeds 1 it alone")
     parser.add_argument("--minutes", type=float, default=600, help="after how many minutes no further one begins")
     options = parser.parse_args(arguments)
-    pytest_configure()  # where temporary files go
+    use_memory()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then, too
     ends, told, broken = time.monotonic() + 60 * options.minutes, list[Told](), list[str]()
     with tempfile.TemporaryDirectory(prefix="histories-") as folder, shop(Path(folder) / "cloud") as there:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud.cloud import ROOT
-from tests.conftest import pytest_configure
+from tests.conftest import use_memory
 from tests.faults.matrix.judge import NOT
 from tests.faults.matrix.points import Point, in_order
 from tests.faults.matrix.results import Results, table
@@ -26,10 +26,10 @@ FOLDER = ROOT / ".local" / "faults"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run points; the exit code is 1 if one that ran did not converge."""
     options = _options(arguments)
-    pytest_configure()  # where temporary files go
+    use_memory()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then, too
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    snapshots = Snapshots(folder / "worlds")
+    snapshots = Snapshots(folder / "worlds", warm=True)
     results = Results(options.folder / "results.jsonl")
     if options.fresh:
         results.file.unlink(missing_ok=True)

@@ -46,7 +46,7 @@ def table(points: Sequence[Point], results: Mapping[str, Result]) -> Iterator[st
         yield "  ".join([f"{'':52}", *KINDS])
         for asked in sorted({asked for asked, _ in of}):
             cells = [_cell(of.get((asked, kind)), results).center(len(kind)) for kind in KINDS]
-            yield "  ".join([f"{asked!s:52.52}", *cells])
+            yield "  ".join([f"{asked!s:52.52}", *cells]).rstrip()
     yield ""
     yield from _sums(points, results)
     for point in points:

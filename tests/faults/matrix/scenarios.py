@@ -54,6 +54,7 @@ def built(snapshots: Snapshots, name: str) -> None:
 
 def _dev(world: World) -> Site:
     world.bring_up_dev()
+    world.share_key()
     world.select("prod")
     projects = world.outputs("dev")["projects"]
     return Site(projects["neon"], projects["vercel"])

@@ -9,12 +9,14 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from localcloud import engine, lifecycle
 from localcloud.cloud import Cloud
 from tests.e2e.conftest import World, make_world
+from tests.warm.starts import warm_starts
 
 NAME = "matrix"
 
@@ -33,7 +35,9 @@ class Snapshots:
     """Copies of one world, by name, below `root`."""
 
     root: Path
-    sites: dict[str, Site] = field(default_factory=dict)
+    warm: bool = False
+    """Whether the engine's hosts start from what is loaded, where nothing of them is killed."""
+    _open: ExitStack = field(default_factory=ExitStack)
 
     @property
     def live(self) -> Path:
@@ -52,6 +56,8 @@ class Snapshots:
         os.environ["LOCALCLOUD_PORTS"] = "any"
         cloud = lifecycle.start(self.state).cloud
         engine.install_plugins(cloud.pulumi_home)
+        if self.warm:
+            self._open.enter_context(warm_starts(cloud.pulumi_home))
         return make_world(cloud, self.live / "world", NAME)
 
     def keep(self, name: str, site: Site) -> None:
@@ -78,6 +84,7 @@ class Snapshots:
 
     def remove(self) -> None:
         """End the world and remove it with its copies."""
+        self._open.close()
         lifecycle.stop(self.state)
         shutil.rmtree(self.root, ignore_errors=True)
 

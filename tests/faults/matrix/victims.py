@@ -27,6 +27,7 @@ class Command:
 
     pid: int = 0
     state: Path = Path()
+    env: dict[str, str] = field(default_factory=dict)
     survivors: list[psutil.Process] = field(default_factory=list)
 
     def family(self) -> list[psutil.Process]:
