@@ -122,16 +122,14 @@ class Checkpoint:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StateError(f"pulumi stack export printed no state that can be read: {error!r}") from None
 
-    def settled(self) -> str:
-        """Return the state without pending operations."""
+    def settled(self, inputs: Mapping[Urn, Collection[str]]) -> str:
+        """Return the state without pending operations.
+
+        Each resource that `inputs` names has none but the inputs that it names.
+        """
         whole = json.loads(self.text)
         whole["deployment"].pop("pending_operations", None)
-        return json.dumps(whole)
-
-    def trimmed(self, inputs: Mapping[Urn, Collection[str]]) -> str:
-        """Return the state in which each resource that `inputs` names has none but the inputs that it names."""
-        whole = json.loads(self.text)
-        for resource in whole["deployment"]["resources"]:
+        for resource in whole["deployment"].get("resources") or []:
             if (kept := inputs.get(resource["urn"])) is not None:
                 resource["inputs"] = {key: value for key, value in resource["inputs"].items() if key in kept}
         return json.dumps(whole)
@@ -259,17 +257,14 @@ class Stack:
         found = json.loads(self._run("stack", "history", "--json", "--page-size", _HISTORY, "-s", self.name)) or []
         return sorted(map(Update.of, found), key=lambda update: update.began_at, reverse=True)
 
-    def settle(self, checkpoint: Checkpoint) -> None:
-        """Drop the pending operations of a state. Secrets in it are encrypted and stay so."""
-        self._write(checkpoint.settled())
-
-    def trim(self, inputs: Mapping[Urn, Collection[str]]) -> None:
-        """Leave each resource that `inputs` names none but the inputs that it names.
+    def settle(self, inputs: Mapping[Urn, Collection[str]]) -> None:
+        """Drop the pending operations, and leave each resource that `inputs` names none but the inputs that it names.
 
         An import keeps all that the provider reads. A branch has `parentLsn` and `parentTimestamp` then, of which the
-        real provider takes one.
+        real provider takes one. Secrets in the state are encrypted and stay so.
         """
-        self._write(self.export().trimmed(inputs))
+        with _written(self.export().settled(inputs)) as file:
+            self._run("stack", "import", "--file", file, "-s", self.name)
 
     def refresh(self) -> None:
         """Read everything in the state as it really is, and show what the engine prints."""
@@ -302,10 +297,6 @@ class Stack:
         """
         with _written(json.dumps(encode(wanted))) as file:
             self._run("import", "--file", file, "-s", self.name, "--yes", "--skip-preview", "--generate-code=false")
-
-    def _write(self, state: str) -> None:
-        with _written(state) as file:
-            self._run("stack", "import", "--file", file, "-s", self.name)
 
     def _file_backend(self) -> FileBackend | None:
         url = urlsplit(json.loads(self._run("whoami", "--json")).get("url", ""))

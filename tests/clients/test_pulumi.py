@@ -101,23 +101,19 @@ def test_a_checkpoint_names_the_creates_that_were_cut_short(stub: Path, stack: S
     assert (stub / "calls").read_text() == "stack export -s prod --non-interactive\n"
 
 
-def test_pending_operations_are_dropped_and_all_else_stays(stub: Path, stack: Stack) -> None:
-    checkpoint = Checkpoint.of(json.dumps(STATE))
-    assert checkpoint.unfinished
-    stack.settle(checkpoint)
-    given = json.loads((stub / "given").read_text())
-    whole = STATE["deployment"]
-    assert given == STATE | {"deployment": {key: each for key, each in whole.items() if key != "pending_operations"}}
-    assert not Checkpoint.of(json.dumps(given)).unfinished
-
-
-def test_what_was_imported_keeps_the_inputs_that_the_program_gives(stub: Path, stack: Stack) -> None:
+def test_a_settled_state_has_no_pending_operations_and_of_an_import_the_inputs_that_the_program_gives(
+    stub: Path, stack: Stack
+) -> None:
     imported = BRANCH | {"id": "br-1", "inputs": BRANCH["inputs"] | {"parentLsn": "0/1", "parentTimestamp": 1}}
     other = imported | {"urn": "urn:other"}
-    state = STATE | {"deployment": STATE["deployment"] | {"resources": [imported, other]}}
-    (stub / "stack").write_text(json.dumps(state))
-    stack.trim({URN: frozenset(BRANCH["inputs"])})
-    assert json.loads((stub / "given").read_text())["deployment"]["resources"] == [BRANCH | {"id": "br-1"}, other]
+    whole = STATE["deployment"] | {"resources": [imported, other]}
+    (stub / "stack").write_text(json.dumps(STATE | {"deployment": whole}))
+    assert stack.export().unfinished
+    stack.settle({URN: frozenset(BRANCH["inputs"])})
+    given = json.loads((stub / "given").read_text())
+    kept = {key: each for key, each in whole.items() if key != "pending_operations"}
+    assert given == STATE | {"deployment": kept | {"resources": [BRANCH | {"id": "br-1"}, other]}}
+    assert not Checkpoint.of(json.dumps(given)).unfinished
 
 
 def test_a_state_began_with_its_first_resource_or_when_it_was_written() -> None:

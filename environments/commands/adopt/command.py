@@ -11,7 +11,7 @@ from environments.clients.pulumi import Stack
 from environments.clients.vercel import Vercel
 from environments.commands.adopt.existing import existing
 from environments.commands.comparison.candidates import Clouds
-from environments.commands.comparison.taking import take_over
+from environments.commands.comparison.taking import settle, take_over
 from environments.errors import RefusedError
 
 
@@ -29,8 +29,10 @@ def adopt(stack: Stack) -> None:
     creates = stack.creates({COMPARING: "1"})
     with Neon() as neon, Vercel() as vercel:
         found = existing(creates, Clouds(neon, vercel))
-    take_over(stack, creates, [one.candidate for one in found])
-    if not found:
+    if found:
+        take_over(stack, creates, [one.candidate for one in found])
+        settle(stack, [one.candidate for one in found])
+    else:
         print("Nothing to take over: nothing of what this stack would create exists yet.")
     for one in found:
         print(f"{one.candidate}: taken over as {one.candidate.id}")

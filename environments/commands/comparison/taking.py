@@ -1,4 +1,4 @@
-"""Take what exists into a stack's state: `pulumi import`, and then only those inputs that the program gives."""
+"""Take what exists into a stack's state, by `pulumi import`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from environments.commands.comparison.import_file import import_file
 
 
 def take_over(stack: Stack, creates: Sequence[Resource], found: Sequence[Candidate]) -> None:
-    """Have the providers read what was `found` of `creates` into the state; nothing in the clouds changes."""
-    if not found:
-        return
-    stack.take_in(import_file(creates, found))
-    stack.trim({one.create.urn: frozenset(one.create.values) for one in found})
+    """Have the providers read what was `found` of `creates` into the state. Pending operations stay there."""
+    if found:
+        stack.take_in(import_file(creates, found))
+
+
+def settle(stack: Stack, found: Sequence[Candidate]) -> None:
+    """Leave what was taken over only those inputs that the program gives, and drop pending operations."""
+    stack.settle({one.create.urn: frozenset(one.create.values) for one in found})

@@ -1,7 +1,8 @@
 """When the stack was updated without success: what was made then may be this stack's, although its state lacks it.
 
 A create whose reply is lost while the engine lives on is recorded as a failure, and leaves no pending operation: the
-history of the stack says when that was. An engine that is killed writes no history; its lock says when it began.
+history of the stack says when that was. An engine that is killed writes no history. Its lock says when it began, until
+somebody removes that, and its pending operations say which creates it had begun.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from environments.clients.file_backend import Lock
-from environments.clients.pulumi import Checkpoint, Update
+from environments.clients.pulumi import Checkpoint, Update, Urn
 
 _CLOCK_SKEW: Final = timedelta(minutes=1)
 _LATE: Final = timedelta(minutes=5)
@@ -34,13 +35,26 @@ class Attempt:
         return ended and self.began_at - _CLOCK_SKEW <= moment
 
 
-def attempts(history: Sequence[Update], checkpoint: Checkpoint, locks: Sequence[Lock]) -> list[Attempt]:
-    """Return the updates without success since the last one that succeeded.
+@dataclass(frozen=True)
+class Attempts:
+    """The updates without success since the last one that succeeded.
 
-    `history` has the newest first. `locks` are those of engines that are gone. Where somebody removed the lock, but the
-    state tells of creates that were cut short, the update began at some time after the last one that succeeded, or
-    after the stack's first resource.
+    `creating` are the creates that an engine began and didn't see the end of, as the state tells: they belong to some
+    update since `creating_since`, whether or not its lock is still there.
     """
+
+    without_success: tuple[Attempt, ...]
+    creating: frozenset[Urn]
+    creating_since: datetime
+
+    def cover(self, create: Urn, moment: datetime) -> bool:
+        """Tell whether what was made at `moment` may be what this stack made for `create`."""
+        cut_short = [Attempt(self.creating_since, None)] if create in self.creating else []
+        return any(attempt.covers(moment) for attempt in (*self.without_success, *cut_short))
+
+
+def attempts(history: Sequence[Update], checkpoint: Checkpoint, locks: Sequence[Lock]) -> Attempts:
+    """Return the updates without success; `history` has the newest first, `locks` are of engines that are gone."""
     failed: list[Attempt] = []
     succeeded: datetime | None = None
     for update in history:
@@ -51,6 +65,5 @@ def attempts(history: Sequence[Update], checkpoint: Checkpoint, locks: Sequence[
             break
         failed.append(Attempt(update.began_at, update.ended_at))
     killed = [Attempt(lock.written_at, None) for lock in locks]
-    if checkpoint.pending_creates and not killed:
-        killed = [Attempt(succeeded or checkpoint.began_at, None)]
-    return [*failed, *killed]
+    creating = frozenset(create.urn for create in checkpoint.pending_creates)
+    return Attempts((*failed, *killed), creating, succeeded or checkpoint.began_at)

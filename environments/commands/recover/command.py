@@ -15,8 +15,8 @@ from environments.clients.orphans import orphans
 from environments.clients.pulumi import Checkpoint, Plan, Resource, Stack, Urn
 from environments.clients.vercel import Vercel
 from environments.commands.comparison.candidates import Candidate, Clouds, candidates
-from environments.commands.comparison.taking import take_over
-from environments.commands.recover.attempts import Attempt, attempts
+from environments.commands.comparison.taking import settle, take_over
+from environments.commands.recover.attempts import Attempts, attempts
 from environments.commands.recover.ours import Judge
 from environments.errors import RefusedError
 from environments.ids import BranchId
@@ -59,13 +59,14 @@ def recover(stack: Stack, *, unlock: bool) -> None:
             f"in its environment, and nothing uses it. To end it: kill {orphan.pid}"
         )
     before = stack.export()
-    without_success = attempts(stack.history(), before, locks)
-    if before.unfinished:
-        stack.settle(before)
+    tried = attempts(stack.history(), before, locks)
     stack.refresh()
     after = stack.export()
     with Neon() as neon, Vercel() as vercel:
-        found = _compare(stack, Clouds(neon, vercel), without_success, before, after)
+        found = _compare(stack, Clouds(neon, vercel), tried, before, after)
+    # The pending operations go last: they tell a second run what this is about, should this one be killed.
+    if found.ours or before.unfinished:
+        settle(stack, found.ours)
     _report(found, before, after)
     if found.refusals:
         reasons = "\n".join(f"  - {each}" for each in found.refusals)
@@ -73,15 +74,13 @@ def recover(stack: Stack, *, unlock: bool) -> None:
     print(f"Recovered. Now: pulumi up -s {stack.name}")
 
 
-def _compare(
-    stack: Stack, clouds: Clouds, without_success: Sequence[Attempt], before: Checkpoint, after: Checkpoint
-) -> _Found:
+def _compare(stack: Stack, clouds: Clouds, tried: Attempts, before: Checkpoint, after: Checkpoint) -> _Found:
     """Take over what is this stack's, round by round, until nothing more comes to light."""
     found, state = _Found(), after.resources
     for _ in range(_ROUNDS):
         plan = stack.plan({COMPARING: "1"})
         creates = _wanted(plan, before)
-        judge = Judge(stack.name, clouds, without_success, [*creates, *state])
+        judge = Judge(stack.name, clouds, tried, [*creates, *state])
         ours, waits = _round(judge, creates, found)
         take_over(stack, creates, ours)
         found.ours += ours

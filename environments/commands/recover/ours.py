@@ -16,7 +16,7 @@ from environments.clients import neon, providers, vercel
 from environments.clients.postgres import UNREACHABLE
 from environments.clients.pulumi import Resource, Urn
 from environments.commands.comparison.candidates import Candidate, Clouds, variable_in_the_way
-from environments.commands.recover.attempts import Attempt
+from environments.commands.recover.attempts import Attempts
 from environments.ids import BranchId, DatabaseName, NeonProject, RoleName, StackName
 from environments.props import Unknown
 
@@ -40,7 +40,7 @@ class Judge:
 
     stack: StackName
     clouds: Clouds
-    attempts: Sequence[Attempt]
+    attempts: Attempts
     resources: Sequence[Resource]
     _marked: set[str] = field(default_factory=set)
     """The branches that bear this environment's marker."""
@@ -172,7 +172,7 @@ class Judge:
         return Judgement(refusal=f"{_not_made(one)}. To take it over, run environments adopt -s {self.stack}")
 
     def _in_time(self, one: Candidate) -> bool:
-        return any(attempt.covers(one.created_at) for attempt in self.attempts)
+        return self.attempts.cover(one.create.urn, one.created_at)
 
 
 def _not_made(one: Candidate) -> str:

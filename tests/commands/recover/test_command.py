@@ -101,15 +101,12 @@ def test_a_project_is_taken_over_first_and_then_what_lies_in_it(stack: MagicMock
     stack.plan.side_effect = [plan(PROJECT, LATER), plan(BRANCH), plan()]
     recover(stack, unlock=False)
     assert taken(stack) == [["late-frost-1"], ["late-frost-1/br-dev"]]
-    assert [set(call.args[0].values()) for call in stack.trim.call_args_list] == [
-        {frozenset({"name"})},
-        {frozenset({"name", "projectId", "parentId"})},
-    ]
+    given = {PROJECT["urn"]: {"name"}, BRANCH["urn"]: {"name", "projectId", "parentId"}}
+    stack.settle.assert_called_once_with(given)
     told = said()
     assert "it exists as late-frost-1, this stack made it, and it is taken over" in told
     assert told.endswith("Recovered. Now: pulumi up -s dev\n")
     stack.refresh.assert_called_once()
-    stack.settle.assert_not_called()
 
 
 @pytest.mark.usefixtures("neons")
@@ -119,7 +116,6 @@ def test_where_the_preview_stops_what_the_engine_was_creating_is_taken_over_all_
     stack.export.side_effect = [checkpoint(pending=BRANCH), checkpoint()]
     stack.plan.return_value = plan(problem="the stack file is wrong")
     recover(stack, unlock=False)
-    stack.settle.assert_called_once()
     assert taken(stack) == [["late-frost-1/br-dev"]]
     assert "The preview did not come to its end" in said()
 
@@ -168,6 +164,28 @@ def test_of_two_projects_the_one_to_delete_is_named(
     recover(stack, unlock=False)
     assert taken(stack) == [["late-frost-1"]]
     assert "Nothing uses late-frost-2, which is empty: delete it in Neon's console" in said()
+
+
+@pytest.mark.usefixtures("neons")
+def test_pending_operations_stay_until_all_is_taken_over_since_a_second_run_needs_them(stack: MagicMock) -> None:
+    stack.unlock.return_value = []
+    stack.export.side_effect = [checkpoint(pending=BRANCH), checkpoint()] * 2
+    stack.plan.return_value = plan(BRANCH)
+    stack.take_in.side_effect = KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        recover(stack, unlock=False)
+    stack.settle.assert_not_called()
+    stack.take_in.side_effect = None
+    recover(stack, unlock=False)
+    stack.settle.assert_called_once()
+
+
+@pytest.mark.usefixtures("neons")
+def test_a_stack_that_needs_no_recovery_is_not_written(stack: MagicMock) -> None:
+    stack.plan.return_value = plan()
+    recover(stack, unlock=False)
+    stack.take_in.assert_not_called()
+    stack.settle.assert_not_called()
 
 
 @pytest.mark.usefixtures("neons")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import MagicMock, create_autospec
@@ -15,7 +16,7 @@ from environments.clients.pulumi import NO_URN, Resource, Urn
 from environments.clients.vercel import Vercel
 from environments.commands.comparison.candidates import Candidate, Clouds, candidates
 from environments.commands.recover import ours
-from environments.commands.recover.attempts import Attempt
+from environments.commands.recover.attempts import Attempt, Attempts
 from environments.commands.recover.ours import Judge, Judgement
 from environments.ids import BranchId, DeploymentId, EndpointId, Lsn, NeonProject, StackName, VariableId, VercelProject
 from environments.props import UNKNOWN_VALUE
@@ -24,6 +25,7 @@ BEGAN = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DURING = BEGAN + timedelta(seconds=20)
 BEFORE = BEGAN - timedelta(hours=1)
 PROJECT = "late-frost-1"
+TRIED = Attempts((Attempt(BEGAN, BEGAN + timedelta(minutes=1)),), frozenset(), BEFORE)
 COMPONENT = Urn("urn:pulumi:prod::shop::environments:neon:Branch::prod-v2")
 
 
@@ -90,7 +92,7 @@ def clouds(neons: MagicMock, vercels: MagicMock) -> Clouds:
 
 def decide(clouds: Clouds, create: Resource, *things: Any) -> Judgement:
     project = "" if create.token.endswith(":Project") else PROJECT
-    judge = Judge(StackName("prod"), clouds, [Attempt(BEGAN, BEGAN + timedelta(minutes=1))], [create, *BESIDE])
+    judge = Judge(StackName("prod"), clouds, TRIED, [create, *BESIDE])
     return judge.decide(tuple(Candidate(create, project, thing) for thing in things))
 
 
@@ -104,6 +106,13 @@ def test_a_branch_that_was_made_while_an_update_failed_is_this_stacks(clouds: Cl
     assert (judged.ours and judged.ours.import_id, judged.refusal) == (f"{PROJECT}/br-1", "")
     unknown = create(providers.NEON_BRANCH, projectId=PROJECT, name="prod-v2", parentId=UNKNOWN_VALUE)
     assert decide(clouds, unknown, branch("br-any")).ours, "its parent is made in the same update"
+
+
+def test_what_the_engine_was_creating_is_this_stacks_whoever_removed_the_lock(clouds: Clouds) -> None:
+    judge = Judge(StackName("prod"), clouds, Attempts((), frozenset({BRANCH.urn}), BEGAN), [BRANCH, *BESIDE])
+    assert judge.decide((Candidate(BRANCH, PROJECT, branch()),)).ours
+    assert not judge.decide((Candidate(BRANCH, PROJECT, branch(created=BEFORE)),)).ours
+    assert not judge.decide((Candidate(COMPUTE, PROJECT, compute(DURING)),)).ours, "nobody was creating that"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +174,7 @@ def test_a_compute_is_taken_with_its_marked_branch_or_by_when_it_was_made(
     assert "run environments adopt -s prod. Otherwise delete it in Neon's console" in old.refusal
 
     marked_by(monkeypatch, neons, "app_prod_2")
-    judge = Judge(StackName("prod"), clouds, [], [BRANCH, COMPUTE, *BESIDE])
+    judge = Judge(StackName("prod"), clouds, replace(TRIED, without_success=()), [BRANCH, COMPUTE, *BESIDE])
     assert judge.decide((Candidate(BRANCH, PROJECT, branch(created=BEFORE)),)).ours
     assert judge.decide((Candidate(COMPUTE, PROJECT, compute(BEFORE)),)).ours
 
@@ -199,7 +208,7 @@ def test_an_empty_project_besides_the_one_in_the_state_is_told(clouds: Clouds, n
     values = {"name": "shop"}
     own = Resource(urn, providers.NEON_PROJECT, custom=True, parent=NO_URN, provider=NO_URN, values=values, id="p-1")
     neons.projects.return_value = [named("p-1", DURING), named("p-2", DURING), named("p-0", BEFORE)]
-    judge = Judge(StackName("dev"), clouds, [Attempt(BEGAN, None)], [own])
+    judge = Judge(StackName("dev"), clouds, TRIED, [own])
     assert [one.id for one in judge.spare_projects()] == ["p-2"]
 
 
