@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,7 +88,7 @@ class Faulty:
             assert lost.happened.wait(SECONDS), "the request was never sent"
         children = psutil.Process(engine.pid).children(recursive=True)
         for request in waiting:
-            (plugin,) = (each for each in children if request.plugin in " ".join(each.cmdline()))
+            (plugin,) = (each for each in children if request.plugin in command(each))
             if way == "hung":
                 plugin.send_signal(signal.SIGSTOP)
                 time.sleep(0.5)
@@ -110,6 +110,13 @@ class Faulty:
         headers = {"Authorization": f"Bearer {cloud.neon_api_key}"}
         answer = httpx.request(method, f"{cloud.neon_api_host}{path}", json=body, headers=headers, timeout=SECONDS)
         return answer.raise_for_status().json()
+
+
+def command(process: psutil.Process) -> str:
+    """Return the command line of a process, nothing of one that has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
 
 
 @contextmanager
