@@ -76,7 +76,7 @@ class Trial:
             process = subprocess.Popen(
                 command,
                 cwd=self.world.folder,
-                env=_environment(self.world, self.command.env) | self.wire.env,
+                env=self.world.environment | self.command.env | self.wire.env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -135,17 +135,6 @@ class Trial:
                 if httpx.get(f"{self.world.cloud.vercel_edge_url}/health", headers=headers, timeout=5).is_success:
                     return
             time.sleep(0.1)
-
-
-def _environment(world: World, own: dict[str, str]) -> dict[str, str]:
-    """Return what a command of the world has, with its own variables, some of which the world looks at."""
-    before = {key: os.environ.get(key) for key in own}
-    os.environ.update(own)
-    try:
-        return world.environment
-    finally:
-        for key, value in before.items():
-            os.environ.pop(key) if value is None else os.environ.update({key: value})
 
 
 def tried(

@@ -14,7 +14,7 @@ from tests.faults.matrix.scenarios import SCENARIOS, Scenario, built
 from tests.faults.matrix.snapshots import Snapshots
 from tests.faults.matrix.victims import EVERYTHING, RECOVERY, VICTIMS, Command, Victim
 from tests.faults.matrix.wire import Asked, Conduct, Exchange
-from tests.warm.starts import COLD
+from tests.warm import starts
 
 RECOVERY_REQUESTS = 4
 """Recovery is killed at one of its first requests: which one, the point says."""
@@ -53,7 +53,8 @@ def ran(snapshots: Snapshots, point: Point) -> Result:
     built(snapshots, scenario.name)
     world, site = snapshots.restore(scenario.name)
     # What is killed must be the engine's own child.
-    command = Command(env={} if point.fault in {fault.name for fault in FAULTS} else {COLD: "1"})
+    kills = point.fault not in {fault.name for fault in FAULTS}
+    command = Command(env={} if kills else starts.warm(world.environment))
     plan = Plan(point, command)
     return tried(world, site, scenario, plan.chosen, command, kills_recovery=plan.kills_recovery)[0]
 

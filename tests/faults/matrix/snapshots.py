@@ -57,7 +57,8 @@ class Snapshots:
         cloud = lifecycle.start(self.state).cloud
         engine.install_plugins(cloud.pulumi_home)
         if self.warm:
-            self._open.enter_context(warm_starts(cloud.pulumi_home))
+            (programs := self.root / "programs").mkdir()
+            self._open.enter_context(warm_starts(cloud.pulumi_home, programs))
         return make_world(cloud, self.live / "world", NAME)
 
     def keep(self, name: str, site: Site) -> None:
