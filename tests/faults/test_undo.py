@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import psycopg
@@ -134,13 +134,18 @@ def sneaking_into(world: World, branch: str, *, once_open: str) -> Iterator[None
     """Make a function that gets around the fence of `branch`, in the middle of a move: once the other one is open."""
     sneak = "CREATE FUNCTION sneak() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'SELECT'"
 
+    opens, leaves = world.owner_url("prod", once_open), world.owner_url("prod", branch)
+
+    def is_open() -> bool:
+        """Ask in a session of its own: the compute of the branch that opens restarts when it grows."""
+        with suppress(psycopg.OperationalError), psycopg.connect(opens, autocommit=True) as watch:
+            found = watch.execute("SELECT has_table_privilege('app_prod_1', 'orders', 'INSERT')").fetchall()
+            return found == [(True,)]
+        return False
+
     def make() -> None:
-        with (
-            psycopg.connect(world.owner_url("prod", once_open), autocommit=True) as watch,
-            psycopg.connect(world.owner_url("prod", branch), autocommit=True) as owner,
-        ):
-            may = "SELECT has_table_privilege('app_prod_1', 'orders', 'INSERT')"
-            wait_until(lambda: watch.execute(may).fetchall() == [(True,)], 60)
+        with psycopg.connect(leaves, autocommit=True) as owner:
+            wait_until(is_open, 60)
             owner.execute(sneak)
 
     with ThreadPoolExecutor(1) as threads:
