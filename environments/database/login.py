@@ -19,10 +19,12 @@ from environments.database.logins import close_login, may_log_in
 from environments.database.marker import BranchMarker, read_marker, write_marker
 from environments.database.provenance import EVERY_ROW, baseline
 from environments.errors import RefusedError
-from environments.ids import Fingerprint, RoleName, Transaction
+from environments.ids import BranchId, Fingerprint, RoleName, Transaction
 from environments.props import Secret
 
 _PASSWORD_BYTES: Final = 32
+_FIRST: Final = 1
+"""The first generation: before it no other role can have served."""
 
 
 class RotationError(RefusedError):
@@ -100,7 +102,7 @@ def renew_login(neon: Neon, wanted: LoginSpec, was: KeptLogin, *, serves: bool) 
     with connected(neon.uri(wanted.address, pooled=False)) as connection:
         fenced = is_fenced(connection, was.role)
         in_use = role != was.role and may_log_in(connection, role)
-        if in_use and wanted.generation > was.generation:
+        if in_use and wanted.generation > was.generation > _FIRST and _has_served(connection, role, branch):
             raise RotationError(
                 f"the app still uses {role}, since generation {was.generation} of its login never served: bring "
                 f"generation {was.generation} up first, or set credentials back to {was.generation - 1}"
@@ -117,6 +119,12 @@ def renew_login(neon: Neon, wanted: LoginSpec, was: KeptLogin, *, serves: bool) 
         if role != was.role and not serves:
             close_login(connection, was.role)
     return _login(neon, wanted, marker, {**was.passwords, role: password})
+
+
+def _has_served(connection: Connection, role: RoleName, branch: BranchId) -> bool:
+    """Tell whether an app served with this role; one whose rotation failed, and was taken back, never did."""
+    found = read_marker(connection, [role], branch)
+    return found is None or found.served_by is not None
 
 
 def _give_role(connection: Connection, wanted: LoginSpec, password: str | None) -> str:

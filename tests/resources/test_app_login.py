@@ -188,10 +188,17 @@ def test_a_rotation_leaves_the_login_in_use_open_and_can_be_taken_back(database:
     assert user_at(second.outputs.direct_url) == first.inputs.roles[1]
     assert user_at(first.outputs.direct_url) == first.inputs.role
     assert second.outputs.baseline == first.outputs.baseline
+    with served.owner() as session:
+        marker = BranchMarker(served.branch, first.outputs.baseline, DeploymentId("dpl_1"))
+        write_marker(session, first.inputs.role, marker)
     with pytest.raises(RotationError, match=r"generation 2 of its login never served.*set credentials back to 1"):
         LOGIN.update(second, rotated(first.inputs, 3))
     back = updated(second, first.inputs)
     assert back.outputs.direct_url == first.outputs.direct_url
+    again = updated(back, rotated(first.inputs, 2))
+    assert again.outputs.direct_url == second.outputs.direct_url, "what never served can be tried again"
+    third = updated(again, rotated(first.inputs, 1))
+    assert user_at(third.outputs.direct_url) == first.inputs.role
 
 
 @pytest.mark.slow
