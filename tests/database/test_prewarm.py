@@ -11,6 +11,8 @@ from environments.database.prewarm import hot_relations, prewarm
 from tests.localcloud.neon.hosting import Project
 from tests.resources.computes import Database, Session, run
 
+pytestmark = pytest.mark.slow
+
 ROWS = 20_000
 
 
@@ -29,7 +31,6 @@ def tables(database: Database, owner: Session) -> Database:
     return database
 
 
-@pytest.mark.slow
 def test_what_was_hot_is_in_the_buffers_and_what_was_not_is_not(project: Project, tables: Database) -> None:
     hot = [("public", "hot")]
     project.suspend()  # and the next connection starts the compute again, with nothing in its buffers
@@ -44,7 +45,6 @@ def test_what_was_hot_is_in_the_buffers_and_what_was_not_is_not(project: Project
         assert blocks_read(connection, "idle") > 100
 
 
-@pytest.mark.slow
 def test_of_a_table_larger_than_the_buffers_the_newest_rows_are_in_them_beside_what_fits_whole(
     project: Project, tables: Database
 ) -> None:

@@ -13,6 +13,8 @@ import pytest
 from localcloud.cloud import ROOT
 from localcloud.processes import Identity
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 30
 
 

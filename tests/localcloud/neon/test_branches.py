@@ -9,6 +9,8 @@ import pytest
 
 from tests.localcloud.neon.hosting import Project
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_branch_has_the_parents_rows_and_both_go_their_own_way(project: Project) -> None:
     project.sql("CREATE TABLE t AS SELECT generate_series(1, 1000) AS n")

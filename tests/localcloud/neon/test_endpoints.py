@@ -5,6 +5,8 @@ import pytest
 
 from tests.localcloud.neon.hosting import Json, Project
 
+pytestmark = pytest.mark.slow
+
 SIZES = "SELECT current_setting('shared_buffers'), current_setting('max_connections'), current_setting('work_mem')"
 
 

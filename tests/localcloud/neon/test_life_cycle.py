@@ -7,6 +7,8 @@ import pytest
 
 from tests.localcloud.neon.hosting import Host, Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def alive(host: Host) -> Iterator[Project]:

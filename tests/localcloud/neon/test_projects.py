@@ -5,6 +5,8 @@ import pytest
 
 from tests.localcloud.neon.hosting import Host, Project
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_fresh_project_has_a_default_root_branch_an_endpoint_a_role_and_a_database(settled: Project) -> None:
     branch, endpoint = settled.answer["branch"], settled.answer["endpoints"][0]
@@ -22,7 +24,6 @@ def test_the_uri_of_the_creation_connects_to_postgres_as_the_owner(settled: Proj
     assert settled.sql("SELECT current_user, current_database()", uri=uri) == [("neondb_owner", "neondb")]
 
 
-@pytest.mark.slow
 def test_names_of_branch_role_and_database_can_be_chosen(host: Host) -> None:
     branch = {"name": "trunk", "role_name": "Anna O'Neil", "database_name": "shop db"}
     answer = host.call("POST", "/projects", {"project": {"branch": branch}}, status=201)
@@ -64,7 +65,6 @@ def test_projects_are_listed_page_by_page_until_nothing_is_left(host: Host, sett
     assert settled.answer["project"]["id"] in seen
 
 
-@pytest.mark.slow
 def test_a_deleted_project_leaves_no_process_and_no_file(host: Host) -> None:
     made = Project(host, host.call("POST", "/projects", {"project": {}}, status=201))
     uri = made.uri()

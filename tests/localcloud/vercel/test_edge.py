@@ -11,6 +11,8 @@ import pytest
 
 from localcloud.vercel import VercelCloud
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "t" * 24
 DOMAIN = "shop.vercel.app"
 ECHO = """

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+pytestmark = pytest.mark.slow
+
 DOMAIN = "shop.vercel.app"
 SLOW = """
 export default async function (request, response) {

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 async def _create(client: Any, project: str, status: int = 201, **body: Any) -> Any:
     body = {"key": "KEY", "value": "value", "target": ["production"], "type": "encrypted", **body}
