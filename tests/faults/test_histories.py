@@ -34,7 +34,7 @@ def test_whatever_is_edited_and_killed_every_promise_holds(shop: Shop, seed: int
 
 
 def test_the_judge_finds_a_write_that_is_lost_and_a_branch_that_is_gone(shop: Shop) -> None:
-    history = History(shop, 3)
+    history = History(shop, 2, steps=1)
     history.run()
     assert history.writers
     branch, order = history.writers.acknowledged[-1]

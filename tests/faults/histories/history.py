@@ -70,8 +70,8 @@ class Told:
 class History:
     """One history. `run` raises BrokenPromiseError, with the edits up to there."""
 
-    def __init__(self, shop: Shop, seed: int) -> None:
-        self.shop, self.seed, self.told = shop, seed, Told(seed)
+    def __init__(self, shop: Shop, seed: int, steps: int = STEPS) -> None:
+        self.shop, self.seed, self.steps, self.told = shop, seed, steps, Told(seed)
         self.random = random.Random(seed)  # noqa: S311 - a history, no secret
         self.prefix = f"s{seed}"
         dev = self._neon(
@@ -96,7 +96,7 @@ class History:
         readers = Visitors(self.shop.cloud.vercel_edge_url, self.domain, per_second=_READS_PER_SECOND)
         try:
             with readers.visiting(), writers.visiting():
-                for _ in range(STEPS):
+                for _ in range(self.steps):
                     self._step()
             self._nothing_is_lost()
         except BrokenPromiseError as error:
