@@ -188,6 +188,7 @@ class History:
     def _restore(self) -> None:
         """Set the served branch back to a moment ago, in Neon's console; what was there stays under another name."""
         branch, name = self.stack.addresses[self.wanted.served].branch, f"{self.prefix}-kept-{len(self.told.edits)}"
+        time.sleep(1.1)  # a whole second after the edit before, whose login would be taken back with it
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         time.sleep(1.2)
         body = {"source_branch_id": branch, "source_timestamp": moment, "preserve_under_name": name}
