@@ -80,8 +80,7 @@ def _writers_elsewhere(
             continue
         app = existing(database.session, list(leaving.roles))
         for each in writers_besides(database.session, app, ignored):
-            own = each.ways.split(" ", 1)[0] in app
-            name = f"database {database.name}" if own else each.name
+            name = f"database {database.name}" if each.own else each.name
             found.setdefault(name, replace(each, name=name, ways=f"in database {database.name}: {each.ways}"))
     return list(found.values())
 

@@ -83,12 +83,13 @@ class Writer:
     """Something that can write although the app's own right to write is gone.
 
     `name` is what the settings list to allow it: the login, or, where the app's own login is the one that can, the way
-    by which it can. `ways` says how, `remedy` how to end it.
+    by which it can. `ways` says how, `remedy` how to end it. `own` says that it is the app's own login.
     """
 
     name: str
     ways: str
     remedy: str
+    own: bool = False
 
     def __str__(self) -> str:
         """Say who it is, how it can write and how to end that."""
@@ -167,9 +168,9 @@ def with_sessions(connection: Connection, roles: Collection[RoleName]) -> set[Ro
 def _own_writer(way: _Way, app: Sequence[RoleName], owner: RoleName) -> Writer:
     """Return a way of the app's own login, named by the role that the login can become, or by the thing."""
     if way.role not in app and way.role != _PUBLIC:
-        return Writer(way.role, f"{way.login} is a member of it", f'REVOKE "{way.role}" FROM "{way.login}"')
+        return Writer(way.role, f"{way.login} is a member of it", f'REVOKE "{way.role}" FROM "{way.login}"', own=True)
     names = {"schema": f"schema {way.thing}", "database": "new schemas", "objects": "large objects"}
-    return Writer(names.get(way.kind, way.thing), f"{way.login} {way}", way.remedy(owner))
+    return Writer(names.get(way.kind, way.thing), f"{way.login} {way}", way.remedy(owner), own=True)
 
 
 def _login(name: RoleName, ways: Sequence[_Way]) -> Writer:
