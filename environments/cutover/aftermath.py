@@ -112,7 +112,7 @@ class FenceLater(Step):
     def run(self) -> None:
         left = self._left
         with owner_of(left) as owner:
-            close_for_writes(owner, left, self._new.guard)
+            close_for_writes(owner, left, self._new.guard.other_writers if self._new.guard else ())
             drop_claim(owner, list(left.roles), left.address.branch)
         count = rows_of(left, self._new)
         log.info(f"{self._new.branch.key} serves. {left.key} is read-only now. {only_there(count)}")

@@ -15,7 +15,7 @@ from environments.clients.postgres import UNREACHABLE, Connection
 from environments.cutover.served import ServedBranch
 from environments.cutover.sessions import Sessions, sessions_on
 from environments.database.databases import OtherDatabase
-from environments.database.logins import existing
+from environments.database.logins import closed_by_password, existing
 from environments.database.marker import read_claims
 from environments.database.platform_roles import platform_roles
 from environments.database.writers import Writer, with_sessions, writers_besides
@@ -41,14 +41,15 @@ def _expected_logins(connection: Connection, leaving: ServedBranch) -> set[RoleN
     """Return the logins that may write, or have no password that anybody knows; None for all of them.
 
     That is the database's owner, whose password this program has reset, the platform's roles, and the logins that were
-    given an unknown password, unless one has a session all the same.
+    given an unknown password, unless one has a session all the same. One that was closed by SQL and can log in was
+    opened again by somebody.
     """
     if leaving.claim:
         return None
     address = leaving.address
     with Neon() as neon:
         platform = platform_roles(connection, neon.roles(address.project, address.branch))
-    shut = set(leaving.shut_out) - with_sessions(connection, leaving.shut_out)
+    shut = closed_by_password(connection, leaving.shut_out) - with_sessions(connection, leaving.shut_out)
     return {*platform, *shut} | (set() if leaving.keeps_logins else {address.owner})
 
 

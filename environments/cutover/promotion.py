@@ -24,9 +24,10 @@ from environments.cutover.sessions import sessions_on
 from environments.cutover.steps import Step
 from environments.cutover.writes import close_for_writes, only_there, open_for_writes, owner_of, writes_waiting
 from environments.database.copy.carry_over import carry_over, was_cut_short
+from environments.database.databases import count_others, together
 from environments.database.marker import BranchMarker, read_marker, write_marker
 from environments.database.provenance import EVERY_ROW, baseline
-from environments.database.rows import RowCount, count_rows, grown, next_transaction
+from environments.database.rows import RowCount, count_rows, grown, larger, next_transaction
 from environments.database.session_watch import watching
 from environments.database.write_lock import LockLostError, WriteLock
 from environments.errors import EnvironmentsError, FailedError
@@ -116,7 +117,7 @@ class OpenBranch(MoveStep):
             return ""
         owner = self._move.owner()
         if not self._move.may_serve:
-            close_for_writes(owner, self._move.branch, self._move.new.guard)
+            close_for_writes(owner, self._move.branch, None)
         count = count_rows(owner, int(since), _COUNT_SECONDS)
         wrote = f"Visitors wrote {count} to {self._now} in the meantime" if count.total or count.missing else ""
         if self._move.may_serve:
@@ -359,18 +360,26 @@ class CountAgain(MoveStep):
         except UNREACHABLE as error:
             log.warn(f"{self._was} could not be asked for rows that were written after its writes had stopped: {error}")
             return
+        after = f"to {self._was} after its writes had stopped"
+        if written.missing:
+            log.warn(f"whether rows were written {after} isn't sure: {written.missing}")
         if written.total:
             log.warn(
-                f"{written} were written to {self._was} after its writes had stopped, by a login that the fence does "
-                "not hold: that of the database's owner, or one of safety.other_writers. They exist only there"
+                f"{replace(written, missing='')} were written {after}, by a login that the fence does not hold: the "
+                "owner's, or one of safety.other_writers. They exist only there"
             )
 
     def _written(self, count: RowCount, missing: Missing) -> RowCount:
         left = self._move.left
         with sessions_on(left) as on:
-            if next_transaction(on.main) == self._move.stopped:
+            if next_transaction(on.main) <= self._move.stopped:
                 return RowCount(())
-            return grown(count, rows_in(on.main, on.others, left, self._move.new, missing))
+            later = together(
+                count_rows(on.main, self._move.stopped, _COUNT_SECONDS),
+                count_others(on.others, self._move.stopped, _COUNT_SECONDS),
+            )
+            # What began before writes stopped, and was committed after that, has an earlier id.
+            return larger(later, grown(count, rows_in(on.main, on.others, left, self._move.new, missing)))
 
 
 def _log_of(move: Move, error: Exception) -> str:

@@ -49,9 +49,12 @@ def writes_waiting(branch: ServedBranch, guard: Guard) -> Iterator[WritesWaiting
             yield WritesWaiting(lock, sessions.others)
 
 
-def close_for_writes(owner: Connection, branch: ServedBranch, guard: Guard | None) -> None:
-    """Let the app, in whichever of its roles, write to the branch no more, at once and without a lock."""
-    raise_fence(owner, existing(owner, list(branch.roles)), guard.other_writers if guard else ())
+def close_for_writes(owner: Connection, branch: ServedBranch, allowed: Sequence[str] | None) -> None:
+    """Let the app, in whichever of its roles, write to the branch no more, at once and without a lock.
+
+    Raises FenceError for a way to write that stays open and isn't `allowed`; None allows every one.
+    """
+    raise_fence(owner, existing(owner, list(branch.roles)), allowed)
 
 
 def open_for_writes(owner: Connection, branch: ServedBranch) -> None:

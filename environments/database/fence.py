@@ -62,12 +62,13 @@ class FenceError(FailedError):
     """The writes of a role can't be stopped."""
 
 
-def raise_fence(connection: Connection, roles: Sequence[RoleName], allowed: Collection[str] = ()) -> None:
+def raise_fence(connection: Connection, roles: Sequence[RoleName], allowed: Collection[str] | None = ()) -> None:
     """Let `roles` write no more, and end what they have written and not committed within 0.25 s.
 
     `connection` is the tables' owner's; what it makes later is closed to `roles` as well. Every statement that got past
     the check of its privileges holds a lock on its table, so the sessions to end are those of `roles` that hold one and
-    began before the privileges went. Ways to write that are `allowed`, by the names of `Writer`, may stay.
+    began before the privileges went. Ways to write that are `allowed`, by the names of `Writer`, may stay; None
+    allows every one.
 
     Raises FenceError with nothing changed for rights that a REVOKE doesn't take. Raises it with the privileges gone, to
     be given back by `lift_fence`, for a session that is still there after 10 s and for a prepared transaction.
@@ -88,14 +89,15 @@ def raise_fence(connection: Connection, roles: Sequence[RoleName], allowed: Coll
     refuse_prepared(connection, roles)
 
 
-def revoke_writes(connection: Connection, roles: Sequence[RoleName], allowed: Collection[str] = ()) -> None:
+def revoke_writes(connection: Connection, roles: Sequence[RoleName], allowed: Collection[str] | None = ()) -> None:
     """Take the right to write from `roles`, as a part of the transaction that is open; nobody else sees it before.
 
     Raises FenceError for a way to write that a REVOKE doesn't take and that isn't `allowed`.
     """
     if roles:
         _revoke(connection, roles)
-        _refuse_what_is_left(connection, roles, allowed)
+        if allowed is not None:
+            _refuse_what_is_left(connection, roles, allowed)
 
 
 def refuse_prepared(connection: Connection, roles: Sequence[RoleName] | None = None) -> None:

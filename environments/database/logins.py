@@ -23,6 +23,11 @@ class OpenLoginError(FailedError):
 _PATIENCE = 5.0
 _PAUSE = 0.1
 
+_UNALTERABLE = """
+SELECT rolname FROM pg_roles r
+WHERE rolname = ANY(%s) AND CASE WHEN current_setting('server_version_num')::int < 160000 THEN rolreplication
+                                 ELSE NOT pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION') END
+"""
 _IDLE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND state = 'idle'"
 _AT_WORK = "SELECT 1 FROM pg_stat_activity WHERE usename = ANY(%s) AND state <> 'idle' LIMIT 1"
 _ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
@@ -32,6 +37,14 @@ def existing(connection: Connection, roles: Sequence[RoleName]) -> list[RoleName
     """Return those of `roles` that exist."""
     rows = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) ORDER BY rolname", (list(roles),))
     return [RoleName(name) for (name,) in rows.fetchall()]
+
+
+def closed_by_password(connection: Connection, roles: Sequence[RoleName]) -> set[RoleName]:
+    """Return those of `roles` that the owner of `connection` can't alter: only a new password shuts these out.
+
+    Neon's control plane, a superuser, made them. The others are closed by NOLOGIN, so one that may log in was opened.
+    """
+    return {RoleName(str(name)) for (name,) in connection.execute(_UNALTERABLE, (list(roles),)).fetchall()}
 
 
 def may_log_in(connection: Connection, role: RoleName) -> bool:

@@ -148,11 +148,15 @@ class _Compared:
             )
             if now.kind == "schema":
                 self.closed.add(now.schema)
-        elif now.rows == "none" and was.rows != "none":
+        elif now.rows == "none" and (was.rows == "seen" or not was.secured):
             why = now.failed or "row-level security hides them"
             sees = f"{other} sees them" if other else "it sees them now"
             rows = f"sees none of the rows of {_named(now, was)} ({why}); {sees}"
             self._lose(now, rows, _policy(now, self.role), moved=moved)
+        elif now.rows == "none" and was.rows in ("empty", "unknown"):
+            self.notes.append(
+                f"{self._role} sees none of the rows of {_named(now, was)}; whether it saw any before is not known"
+            )
         elif now.secured and not was.secured and not owners:
             seen = "and whether it sees any wasn't found out" if now.rows == "unknown" else "and it sees some"
             seen = "which is empty" if now.rows == "empty" else seen

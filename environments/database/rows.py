@@ -29,6 +29,7 @@ SELECT n.nspname, c.relname,
                    WHERE a.attrelid = c.oid AND a.attnum < 0 AND {written} < %(baseline)s) AS rewritten
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname = ANY(%(schemas)s)
+  AND (%(superusers)s OR c.relowner NOT IN (SELECT oid FROM pg_roles WHERE rolsuper))
    OR c.oid = 'pg_largeobject'::regclass AND EXISTS (SELECT FROM pg_largeobject_metadata)
 ORDER BY c.relpages, n.nspname, c.relname
 """
@@ -76,33 +77,45 @@ class RowCount:
 
 
 def grown(before: RowCount, after: RowCount) -> RowCount:
-    """Return by how many rows each table has grown between two counts from the same baseline."""
+    """Return by how many rows each table has grown between two counts from one baseline, if the first was whole."""
+    if before.missing:
+        return RowCount(())
     had = {each.table: each.rows for each in before.tables}
     tables = (replace(each, rows=each.rows - had.get(each.table, 0)) for each in after.tables)
     return RowCount(tuple(each for each in tables if each.rows > 0), after.missing)
 
 
-def count_rows(connection: Connection, baseline: int, seconds: float) -> RowCount:
+def larger(first: RowCount, second: RowCount) -> RowCount:
+    """Return for each table the larger of two counts of the same rows, each of which may miss some."""
+    tables: dict[str, TableRows] = {}
+    for each in (*first.tables, *second.tables):
+        tables[each.table] = max(tables.get(each.table, each), each, key=lambda one: one.rows)
+    missing = "; ".join(dict.fromkeys(text for text in (first.missing, second.missing) if text))
+    return RowCount(tuple(tables.values()), missing)
+
+
+def count_rows(connection: Connection, baseline: int, seconds: float, *, superusers: bool = True) -> RowCount:
     """Count the rows that transactions from `baseline` on wrote, small tables first, for at most `seconds`.
 
-    A table that can't be read, or not in time, is named in `missing`. In a transaction that is open already, it counts
-    what is committed by then or written there, and the transaction can go on.
+    Without `superusers` their tables don't count. A table that can't be read, or not in time, is named in `missing`. In
+    a transaction that is open already, it counts what is committed by then or written there, and the transaction can
+    go on.
     """
     seconds = at_most(seconds, "the rows that would be left behind are not counted yet")
     if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-        return _counted_within(connection, baseline, seconds)
-    return _counted(connection, baseline, seconds, "")
+        return _counted_within(connection, baseline, seconds, superusers=superusers)
+    return _counted(connection, baseline, seconds, "", superusers=superusers)
 
 
-def _counted_within(connection: Connection, baseline: int, seconds: float) -> RowCount:
+def _counted_within(connection: Connection, baseline: int, seconds: float, *, superusers: bool) -> RowCount:
     connection.execute("SET LOCAL row_security = off; SAVEPOINT counting")
     try:
-        return _counted(connection, baseline, seconds, _AGAIN)
+        return _counted(connection, baseline, seconds, _AGAIN, superusers=superusers)
     finally:
         connection.execute(f"{_AGAIN}RELEASE SAVEPOINT counting".encode())
 
 
-def _counted(connection: Connection, baseline: int, seconds: float, first: str) -> RowCount:
+def _counted(connection: Connection, baseline: int, seconds: float, first: str, *, superusers: bool) -> RowCount:
     deadline = time.monotonic() + seconds
     late = f"took longer than {seconds:.0f} s"
     counted: list[TableRows] = []
@@ -112,7 +125,7 @@ def _counted(connection: Connection, baseline: int, seconds: float, first: str) 
         _limit(connection, deadline, first)
         if next_transaction(connection) < baseline:
             return RowCount((), "it was set back to before it began, so new and old rows can't be told apart")
-        tables = _tables(connection, baseline)
+        tables = _tables(connection, baseline, superusers=superusers)
         connection.execute("SET row_security = off")
         for schema, table, rewritten in tables:
             name = _shown(schema, table)
@@ -136,9 +149,11 @@ def next_transaction(connection: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _tables(connection: Connection, baseline: int) -> list[tuple[str, str, bool]]:
+def _tables(connection: Connection, baseline: int, *, superusers: bool) -> list[tuple[str, str, bool]]:
     query = sql.SQL(_TABLES).format(written=sql.SQL(_WRITTEN).format(row=sql.Identifier("a")))
-    found = connection.execute(query, {"baseline": baseline, "schemas": user_schemas(connection)})
+    found = connection.execute(
+        query, {"baseline": baseline, "schemas": user_schemas(connection), "superusers": superusers}
+    )
     return [(str(schema), str(table), bool(rewritten)) for schema, table, rewritten in found.fetchall()]
 
 

@@ -22,7 +22,6 @@ from environments.clients.deadline import at_most
 from environments.clients.lazy_imports import psycopg, sql
 from environments.clients.postgres import Connection, connected, first_line
 from environments.database.fence import GRACE, FenceError, refuse_prepared, revoke_writes
-from environments.database.rows import next_transaction
 from environments.database.schemas import user_schemas
 from environments.ids import RoleName
 
@@ -107,7 +106,9 @@ SELECT DISTINCT l.pid, a.usename, '', d.datname,
             THEN pg_terminate_backend(l.pid) END
 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 JOIN pg_roles r ON r.oid = a.usesysid AND NOT r.rolsuper AND (%(all)s OR r.rolname <> ALL(%(roles)s))
+     AND r.rolname <> ALL(%(allowed)s)
 JOIN pg_database d ON d.oid = l.database
+     AND NOT (r.rolname = ANY(%(roles)s) AND 'database ' || d.datname = ANY(%(allowed)s))
 LEFT JOIN pg_class c ON c.oid = l.relation AND d.datname = current_database()
 WHERE l.locktype = 'relation' AND l.granted AND l.pid <> ALL(%(ours)s)
   AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
@@ -195,12 +196,13 @@ class WriteLock:
     def commit(self) -> int:
         """Let the app's roles write no more, whether they wait or come later.
 
-        Returns the transaction id that the server gives out next. Raises LockLostError if the lock was gone before, or
-        if the answer to the COMMIT is.
+        Returns the id that follows the lock's own transaction: whoever writes later has that or a later one. Raises
+        LockLostError if the lock was gone before, or if the answer to the COMMIT is.
         """
         self.require_held()
         try:
-            following = next_transaction(self.session)
+            row = self.session.execute("SELECT pg_current_xact_id()::text::bigint + 1").fetchone()
+            following = int(row[0]) if row else 0
             self.session.execute("COMMIT")
         except psycopg.Error as error:
             raise LockLostError(f"the lock on writes was lost: {first_line(error)}") from None
@@ -285,6 +287,7 @@ class _Database:
         """Wait until nobody has an open transaction that has written where the lock isn't; end those `of_the_app`."""
         ours = [self.session.info.backend_pid, self.watch.info.backend_pid]
         asked = {"pid": ours[0], "ours": ours, "roles": list(self.roles), "grace": GRACE, "all": of_the_app}
+        asked["allowed"] = list(self.allowed)
         while found := [_Obstacle(*row[:-1]) for row in self.watch.execute(_UNLOCKED, asked).fetchall()]:
             if time.monotonic() > deadline:
                 raise FenceError(

@@ -11,6 +11,8 @@ that a REVOKE from them doesn't close; for each other login, any way:
 - functions that run with their owner's rights, also those that are STABLE or IMMUTABLE: they may call a VOLATILE one
 - large objects that such a role owns or may change
 
+A login that was closed counts as long as a session of it lives.
+
 Everybody may make *new* large objects, and functions that extensions bring are trusted: the count after the move is
 for those.
 """
@@ -32,11 +34,13 @@ _WAYS = """
 WITH acts AS MATERIALIZED (
     SELECT l.rolname AS login, r.rolname AS role, r.oid
     FROM pg_roles l JOIN pg_roles r ON pg_has_role(l.oid, r.oid, 'MEMBER')
-    WHERE (l.rolname = ANY(%(app)s) OR %(others)s AND l.rolcanlogin AND l.rolname <> ALL(%(ignored)s))
+    WHERE (l.rolname = ANY(%(app)s) OR %(others)s AND l.rolname <> ALL(%(ignored)s)
+           AND (l.rolcanlogin OR EXISTS (SELECT FROM pg_stat_activity s WHERE s.usesysid = l.oid)))
       AND has_database_privilege(l.oid, current_database(), 'CONNECT')
     UNION ALL
     SELECT rolname, 'public', 0 FROM pg_roles
-    WHERE (rolname = ANY(%(app)s) OR %(others)s AND rolcanlogin AND rolname <> ALL(%(ignored)s))
+    WHERE (rolname = ANY(%(app)s) OR %(others)s AND rolname <> ALL(%(ignored)s)
+           AND (rolcanlogin OR EXISTS (SELECT FROM pg_stat_activity s WHERE s.usesysid = pg_roles.oid)))
       AND has_database_privilege(oid, current_database(), 'CONNECT')
 ), places AS MATERIALIZED (
     SELECT oid, nspname FROM pg_namespace WHERE nspname = ANY(%(schemas)s)

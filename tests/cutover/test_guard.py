@@ -32,7 +32,7 @@ from environments.ids import (
 )
 from environments.props import UNKNOWN
 from tests.cutover.pointers import CLAIM, NO_LINEAGE, at, pointer
-from tests.localcloud.neon.hosting import API_KEY, Host, Project
+from tests.localcloud.neon.hosting import API_KEY, Host, Project, wait_until
 from tests.resources.computes import OWNER, Database, Session, run
 
 pytestmark = pytest.mark.slow
@@ -283,12 +283,23 @@ def found(leaving: Marked, **changes: Any) -> dict[str, str]:
 
 def test_whoever_else_could_write_to_the_branch_that_is_left_is_found(served: Marked, root: Database) -> None:
     hand, other = f"{root.role}_hand", DatabaseName(f"{root.name}_other")
+    project, api = root.project, f"{root.role}_api"
+    roles = f"{project.path}/branches/{served.branch}/roles"
     assert found(served) == {}
+    project.host.call("POST", roles, {"role": {"name": api}}, status=201)
+    assert list(found(served)) == [api]
+    assert found(served, shut_out=(RoleName(api),)) == {}, "nobody knows its password"
+    project.host.call("DELETE", f"{roles}/{api}")
     with served.session() as session:
-        run(session, f'CREATE ROLE "{hand}" LOGIN; GRANT USAGE ON SCHEMA public TO "{hand}"')
+        run(session, f'CREATE ROLE "{hand}" LOGIN PASSWORD \'of the hand\'; GRANT USAGE ON SCHEMA public TO "{hand}"')
         run(session, f'GRANT INSERT ON t TO "{hand}"')
         assert found(served) == {hand: "a login that may write to public.t"}
-        assert found(served, shut_out=(RoleName(hand),)) == {}, "nobody knows its password"
+        assert list(found(served, shut_out=(RoleName(hand),))) == [hand], "somebody opened it again"
+        with root.app(RoleName(hand), "of the hand", served.branch):
+            run(session, f'ALTER ROLE "{hand}" NOLOGIN')
+            assert list(found(served)) == [hand], "its session lives"
+        wait_until(lambda: found(served) == {})
+        run(session, f'ALTER ROLE "{hand}" LOGIN')
         assert OWNER in found(served, keeps_logins=True), "its password is known to whoever had it before"
         assert found(served, claim=CLAIM) == {}, "on another stack's branch that is the other stack's business"
         write_marker(session, RoleName(hand), BranchMarker(BranchId(served.branch), Transaction("7"), None, CLAIM))

@@ -367,6 +367,25 @@ def test_rows_that_somebody_wrote_after_writes_had_stopped_are_told(world: World
     )
 
 
+def test_rows_that_took_the_place_of_counted_ones_after_writes_had_stopped_are_told(world: World) -> None:
+    world.later, world.behind, world.written = 903, 5, 5
+    guard = replace(GUARD, accepted=Accepted(branch="prod-v1", rows=5))
+    with log.collected() as said:
+        cut_over.cut_over(replace(NEW, guard=guard), OLD, None)
+    assert said[-1].startswith("warning: 5 rows (orders 5) were written to prod-v1 after its writes had stopped")
+
+
+def test_a_count_after_the_move_that_is_not_whole_is_told(world: World) -> None:
+    world.later = 903
+    with log.collected() as said, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(promotion, "count_rows", lambda *_: RowCount((), "counting orders took longer than 20 s"))
+        cut_over.cut_over(NEW, OLD, None)
+    assert said[-1] == (
+        "warning: whether rows were written to prod-v1 after its writes had stopped isn't sure: counting orders took "
+        "longer than 20 s"
+    )
+
+
 def test_where_no_transaction_came_after_the_fence_nothing_is_counted_again(world: World) -> None:
     counts = iter([0])
     with log.collected() as said, pytest.MonkeyPatch.context() as patch:

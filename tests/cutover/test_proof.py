@@ -192,9 +192,9 @@ def test_a_copy_with_the_same_rights_passes_also_back_to_a_branch_that_is_read_o
 ) -> None:
     move = move_of(shop, coming)
     with coming.owner() as there:
-        close_for_writes(there, move.branch, move.guard)
+        close_for_writes(there, move.branch, ())
     assert previewed_rights(move.left, move.new) == ((), ())
-    close_for_writes(owner, move.left, move.guard)
+    close_for_writes(owner, move.left, ())
     assert compare(move) == []
 
 

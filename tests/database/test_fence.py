@@ -243,6 +243,9 @@ def test_a_function_that_writes_with_its_owners_rights_is_refused(database: Data
         with pytest.raises(FenceError, match=r"fence: public\.write_one\(bigint\) \(.*which has its owner's rights"):
             raise_fence(owner, [database.role])
     assert not is_fenced(owner, database.role)
+    raise_fence(owner, [database.role], None)
+    assert is_fenced(owner, database.role), "an undo takes what it can"
+    lift_fence(owner, [database.role], database.name, OWNER)
     run(owner, "ALTER FUNCTION write_one VOLATILE; REVOKE EXECUTE ON FUNCTION write_one FROM PUBLIC")
     raise_fence(owner, [database.role])
 

@@ -190,6 +190,19 @@ def test_a_table_that_only_one_branch_has_and_an_empty_one_whose_policies_hide_n
     )
 
 
+def test_rows_behind_the_same_policy_as_before_where_there_were_none_are_told_and_refuse_nothing(
+    shop: Database, owner: Session
+) -> None:
+    """A policy that asks for a tenant's setting shows no row to a look without one."""
+    run(owner, "CREATE TABLE visits (id int, tenant text); ALTER TABLE visits ENABLE ROW LEVEL SECURITY")
+    run(owner, "CREATE POLICY p ON visits USING (tenant = current_setting('app.tenant', true))")
+    before = rights(shop)
+    run(owner, "INSERT INTO visits VALUES (1, 'a')")
+    found = lost(shop, before)
+    assert found.losses == ()
+    assert found.notes[0].endswith("sees none of the rows of public.visits; whether it saw any before is not known")
+
+
 def test_policies_that_show_some_rows_are_told_and_refuse_nothing(shop: Database, owner: Session) -> None:
     before = rights(shop)
     run(owner, "ALTER TABLE orders ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON orders USING (id < 3)")

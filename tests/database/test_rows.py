@@ -182,3 +182,14 @@ def test_the_count_needs_no_transaction_of_its_own_and_burns_no_transaction_id(o
     count_rows(owner, 1, 20)
     assert baseline(owner) == before
     assert owner.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+@pytest.mark.slow
+def test_tables_of_a_superuser_can_be_left_out_as_neons_own_in_its_database_postgres(tmp_path: Path) -> None:
+    with own_cluster(tmp_path / "cluster") as cluster:
+        cluster.start()
+        with cluster.connect() as root:
+            run(root, "CREATE ROLE boss LOGIN; CREATE TABLE health_check (n int); CREATE TABLE t (n int)")
+            run(root, "ALTER TABLE t OWNER TO boss; INSERT INTO health_check VALUES (1); INSERT INTO t VALUES (1)")
+            assert count_rows(root, 0, 20).total == 2
+            assert [each.table for each in count_rows(root, 0, 20, superusers=False).tables] == ["t"]

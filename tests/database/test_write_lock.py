@@ -271,6 +271,8 @@ def test_what_is_open_in_another_database_is_waited_for(
             run(session, "BEGIN; INSERT INTO events VALUES (1)")
             with pytest.raises(FenceError, match=f"in database {other} is open since"):
                 rehearsed(database)
+            with write_lock(uri(database), [database.role], [OWNER]) as lock:
+                lock.take()  # the settings list whose transaction it is
             run(session, "COMMIT")
         rehearsed(database)
     finally:
