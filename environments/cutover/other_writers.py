@@ -16,7 +16,7 @@ from environments.cutover.served import ServedBranch
 from environments.cutover.sessions import Sessions, sessions_on
 from environments.database.databases import OtherDatabase
 from environments.database.logins import closed_by_password, existing
-from environments.database.marker import read_claims
+from environments.database.marker import Claim, read_claims
 from environments.database.platform_roles import platform_roles
 from environments.database.writers import Writer, with_sessions, writers_besides
 from environments.ids import BranchKey, RoleName
@@ -33,8 +33,13 @@ def find_other_writers(leaving: ServedBranch) -> list[Writer]:
 
 def other_writers(sessions: Sessions, leaving: ServedBranch) -> list[Writer]:
     """Return who besides the app can write to the app's database, and who can at all to the others of its branch."""
-    ignored = _expected_logins(sessions.main, leaving)
-    return [*_writers_in(sessions.main, leaving, ignored), *_writers_elsewhere(sessions.others, leaving, ignored)]
+    app, ignored = existing(sessions.main, list(leaving.roles)), _expected_logins(sessions.main, leaving)
+    claims = read_claims(sessions.main, leaving.address.branch)
+    found = writers_besides(sessions.main, app, ignored, revoked=app)
+    return [
+        *(_of_a_stack(each, claims.get(RoleName(each.name)), leaving.key) for each in found),
+        *_elsewhere(sessions.others, app, ignored),
+    ]
 
 
 def _expected_logins(connection: Connection, leaving: ServedBranch) -> set[RoleName] | None:
@@ -53,33 +58,20 @@ def _expected_logins(connection: Connection, leaving: ServedBranch) -> set[RoleN
     return {*platform, *shut} | (set() if leaving.keeps_logins else {address.owner})
 
 
-def _writers_in(connection: Connection, leaving: ServedBranch, ignored: set[RoleName] | None) -> list[Writer]:
-    """Return who can write to the app's database although the app's own right to write is gone."""
-    app = existing(connection, list(leaving.roles))
-    claims = read_claims(connection, leaving.address.branch)
-    stacks = {role: claim.stack for role, claim in claims.items() if role not in leaving.roles}
-    found = writers_besides(connection, app, ignored, revoked=app)
-    return [
-        replace(
-            each,
-            ways=f"stack {stacks[RoleName(each.name)]} serves from {leaving.key} with this login",
-            remedy=f"have {stacks[RoleName(each.name)]} serve another branch first",
-        )
-        if each.name in stacks
-        else each
-        for each in found
-    ]
+def _of_a_stack(writer: Writer, claim: Claim | None, branch: BranchKey) -> Writer:
+    """Return the writer, in other words if it is the login of another stack, whose `claim` is on the branch."""
+    if claim is None:
+        return writer
+    ways = f"stack {claim.stack} serves from {branch} with this login"
+    return replace(writer, ways=ways, remedy=f"have {claim.stack} serve another branch first")
 
 
-def _writers_elsewhere(
-    others: Sequence[OtherDatabase], leaving: ServedBranch, ignored: set[RoleName] | None
-) -> list[Writer]:
+def _elsewhere(others: Sequence[OtherDatabase], app: Sequence[RoleName], ignored: set[RoleName] | None) -> list[Writer]:
     """Return who can write to the branch's other databases, where no fence holds even the app's own login."""
     found: dict[str, Writer] = {}
     for database in others:
         if database.session is None:
             continue
-        app = existing(database.session, list(leaving.roles))
         for each in writers_besides(database.session, app, ignored):
             name = f"database {database.name}" if each.own else each.name
             found.setdefault(name, replace(each, name=name, ways=f"in database {database.name}: {each.ways}"))
